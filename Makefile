@@ -1,0 +1,28 @@
+# Everything a developer needs. The first target that needs it makes the virtual environment.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint format types
+
+.venv/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+demo: .venv/.ready
+	$(BIN)/langfuse-router demo
+
+test: .venv/.ready
+	$(BIN)/pytest -n auto
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: .venv/.ready
+	$(BIN)/mypy

@@ -1,0 +1,1 @@
+"""The hands: outgoing messages, and what became of them."""

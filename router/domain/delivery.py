@@ -1,0 +1,87 @@
+"""A message to one destination, and how its attempts ended."""
+
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias, get_args
+
+from msgspec import Struct
+
+from router.domain.message import DestinationType, Message
+
+DeliveryStatus: TypeAlias = Literal[
+    "pending", "sending", "retrying", "delivered", "dead", "captured", "skipped", "cancelled"
+]
+DELIVERY_STATUSES: tuple[DeliveryStatus, ...] = get_args(DeliveryStatus)
+WAITING: tuple[DeliveryStatus, ...] = ("pending", "retrying")
+
+Mode: TypeAlias = Literal["live", "shadow"]
+
+
+class NewDelivery(Struct, frozen=True, kw_only=True):
+    """What the plan asks to be stored.
+
+    `key` is the idempotency key: a digest of firing, action and destination. `action` is the action's own
+    identity (its `id` or the digest of its table), `position` its place in the rule, for people.
+    `message` None: it could not be rendered (status dead) or its `if` said no (status skipped); `reason` says why.
+    """
+
+    key: str
+    firing: str
+    rule: str
+    action: str
+    position: int
+    destination: str
+    type: DestinationType
+    status: Literal["pending", "captured", "skipped", "dead"]
+    message: Message | None
+    reason: str = ""
+    about_trouble: bool = False
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """The right to make one attempt at a delivery until `lease_until`; `fence` outdates every earlier claim."""
+
+    key: str
+    destination: str
+    type: DestinationType
+    message: Message
+    attempt: int
+    fence: int
+    created_at: datetime
+    lease_until: datetime
+    about_trouble: bool = False
+
+
+class Accepted(Struct, frozen=True, tag="accepted"):
+    """The destination took it."""
+
+    detail: str = ""
+
+
+class Retry(Struct, frozen=True, tag="retry"):
+    """It failed in a way that may pass. `after`: the destination's own word when to come back, never sooner."""
+
+    reason: str
+    after: timedelta | None = None
+
+
+class Rejected(Struct, frozen=True, tag="rejected"):
+    """The destination will never take this message."""
+
+    reason: str
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """The destination takes nothing from us at present (credentials, address): not this message's fault."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Accepted | Retry | Rejected | Refused
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """How an attempt ended, with what an operator wants to see of the answer (at most 2 KiB, no secrets)."""
+
+    outcome: Outcome
+    status: int | None = None
+    excerpt: str = ""

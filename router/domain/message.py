@@ -1,0 +1,72 @@
+"""What will be sent: rendered, complete, and free of secrets (those are merged in at the moment of sending)."""
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from router.domain.json import Json, JsonObject
+
+DestinationType: TypeAlias = Literal["slack", "http", "github", "email", "log"]
+
+
+class SlackMessage(Struct, frozen=True, kw_only=True, tag="slack"):
+    """`text` is mrkdwn and the notification's line; `blocks` are Block Kit; `color` puts them in an attachment."""
+
+    text: str
+    blocks: tuple[JsonObject, ...] = ()
+    color: str | None = None
+
+
+class JsonBody(Struct, frozen=True, tag="json"):
+    value: Json
+
+
+class FormBody(Struct, frozen=True, tag="form"):
+    fields: dict[str, Json]
+
+
+class RawBody(Struct, frozen=True, tag="body"):
+    text: str
+
+
+class HttpMessage(Struct, frozen=True, kw_only=True, tag="http"):
+    """`path` is percent-encoded and extends the destination's URL; `query` and `headers` are rendered text.
+
+    `status` lists the answers that count as accepted; empty: every 2xx.
+    `templated_path` tells that a part of the path came from a template (a 404 then speaks of this message only).
+    """
+
+    method: str = "POST"
+    path: str = ""
+    query: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    body: JsonBody | FormBody | RawBody
+    status: tuple[int, ...] = ()
+    templated_path: bool = False
+
+
+class GithubDispatch(Struct, frozen=True, kw_only=True, tag="github-dispatch"):
+    """A repository_dispatch: at most 10 top-level keys, under 64 KiB."""
+
+    event_type: str
+    client_payload: JsonObject
+
+
+class EmailMessage(Struct, frozen=True, kw_only=True, tag="email"):
+    """`thread` names the conversation (one per prompt); `headers` are extra ones, without newlines."""
+
+    recipients: tuple[str, ...]
+    cc: tuple[str, ...] = ()
+    subject: str
+    text: str
+    html: str | None = None
+    headers: dict[str, str] = {}
+    thread: str | None = None
+
+
+class LogMessage(Struct, frozen=True, kw_only=True, tag="log"):
+    text: str
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+Message: TypeAlias = SlackMessage | HttpMessage | GithubDispatch | EmailMessage | LogMessage

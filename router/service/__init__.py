@@ -1,0 +1,1 @@
+"""The process: webhook, routing, reload, health; `app` wires it."""

@@ -1,0 +1,1 @@
+"""The memory: tables, migrations, store. The only SQL."""
