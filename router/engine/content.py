@@ -1,0 +1,106 @@
+"""What a prompt's content says: as one readable text, its variables, and how two contents differ."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from router.domain.event import Content
+from router.domain.json import Json
+
+DIFF_LINES = 2_000
+DIFF_BYTES = 64 * 1024
+"""More of each side is not compared: difflib needs quadratic time at worst."""
+
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+"""What Langfuse takes for a variable: packages/shared/src/utils/stringChecks.ts."""
+
+
+class Difference(Struct, frozen=True):
+    """A unified diff, and how many lines were added and removed."""
+
+    text: str = ""
+    added: int = 0
+    removed: int = 0
+
+
+def text_of(content: Content | None) -> str | None:
+    """Return a prompt as one text; a chat as `role: content` paragraphs. None: not known."""
+    if content is None or content.prompt is UNSET or content.prompt is None:
+        return None
+    if isinstance(content.prompt, str):
+        return content.prompt
+    if not isinstance(content.prompt, list):
+        return _compact(content.prompt)
+    return "\n\n".join(map(_message_text, content.prompt))
+
+
+def messages_of(content: Content | None) -> list[Json]:
+    """Return the messages of a chat prompt; none for a text prompt."""
+    prompt = content.prompt if content is not None else None
+    return list(prompt) if isinstance(prompt, list) else []
+
+
+def variables_of(content: Content | None) -> frozenset[str] | None:
+    """Return the names that a caller must fill in: `{{name}}` in the text and chat placeholders. None: not known."""
+    text = text_of(content)
+    if text is None:
+        return None
+    return frozenset(_VARIABLE.findall(text)) | frozenset(_placeholders(content))
+
+
+def config_of(content: Content | None) -> Json:
+    return None if content is None or content.config is UNSET else content.config
+
+
+def config_text(content: Content | None) -> str:
+    """Return the config as indented JSON with sorted keys, so that it can be compared line by line."""
+    config = config_of(content)
+    if config is None:
+        return ""
+    return msgspec.json.format(msgspec.json.encode(config, order="deterministic"), indent=2).decode()
+
+
+@lru_cache(maxsize=256)
+def differ(old: str, new: str) -> Difference:
+    """Compare two texts line by line; what is too long is cut on both sides, with a note in the diff."""
+    if old == new:
+        return Difference()
+    before, cut_before = _lines(old)
+    after, cut_after = _lines(new)
+    lines = list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]
+    if cut_before or cut_after:
+        lines.append(f"… only the first {DIFF_LINES:,} lines and {DIFF_BYTES // 1024} KiB were compared")
+    return Difference(
+        text="\n".join(lines),
+        added=sum(line.startswith("+") for line in lines),
+        removed=sum(line.startswith("-") for line in lines),
+    )
+
+
+def _lines(text: str) -> tuple[list[str], bool]:
+    head = text[:DIFF_BYTES]
+    lines = head.splitlines()
+    return lines[:DIFF_LINES], len(head) < len(text) or len(lines) > DIFF_LINES
+
+
+def _message_text(message: Json) -> str:
+    if not isinstance(message, dict):
+        return _compact(message)
+    if message.get("type") == "placeholder":
+        return f"[placeholder: {message.get('name', '')}]"
+    content = message.get("content")
+    return f"{message.get('role', 'message')}: {content if isinstance(content, str) else _compact(content)}"
+
+
+def _placeholders(content: Content | None) -> Iterator[str]:
+    for message in messages_of(content):
+        if isinstance(message, dict) and message.get("type") == "placeholder" and isinstance(message.get("name"), str):
+            yield str(message["name"])
+
+
+def _compact(value: Json) -> str:
+    return msgspec.json.encode(value).decode()
