@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from router.domain.event import PROMPT_VERSION, Action, Content, Event, PromptKey, Snapshot, User
 from router.domain.json import Json
@@ -30,7 +30,7 @@ def prompt_event(
     tags: Iterable[str] | None = (),
     id: str | None = None,
     version_id: str | None = None,
-    text: Json = UNSET,
+    text: Json | UnsetType = UNSET,
     config: Json = None,
     by: str | None = "Ann",
     message: str | None = None,

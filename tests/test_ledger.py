@@ -171,7 +171,7 @@ def test_editing_tags_on_many_versions_is_one_change_told_with_the_newest_versio
     assert change.version is not None
     assert (change.version.number, change.tags_gained) == (50, ("new",))
     assert sum(status == "quiet" for status, _ in derived.statuses.values()) == 49
-    assert tags_now(derived.ledger) == {"new"}
+    assert tags_now(derived.ledger) == frozenset({"new"})
 
 
 def test_a_deleted_version_loses_what_it_held_at_once_and_for_good() -> None:
@@ -218,7 +218,7 @@ def test_absent_is_not_empty() -> None:
     derived = derive(known, [silent])
     assert derived.statuses[silent.id][0] == "quiet"
     assert holders(derived.ledger) == {"latest": 1, "production": 1}
-    assert tags_now(derived.ledger) == {"a"}
+    assert tags_now(derived.ledger) == frozenset({"a"})
 
 
 def test_a_creation_that_arrives_after_an_update_of_its_version_is_still_told() -> None:
