@@ -1,0 +1,241 @@
+"""Opening the database: engines, durability, the lock beside a SQLite file, the schema's version, migrations."""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from router.storage.errors import StoreError, StoreNotMigrated, StoreUnavailable
+
+SCHEMA: Final = "1.0"
+"""The schema of this program: `major.minor`, the newest migration's revision.
+
+A migration that only adds raises the minor number: programs of the same major run on beside it. One that older
+programs cannot work with raises the major number, and they refuse to start.
+"""
+
+VERSION_TABLE: Final = "router_schema"
+
+_MIGRATION_LOCK: Final = 5_276_843_125  # any number, the same in every release
+_SQLITE_BUSY_SECONDS: Final = 10
+_POSTGRES_CONNECT_SECONDS: Final = 10
+
+
+class Database:
+    """An open database: `writes` and `reads` are two views of one pool. `close` gives everything back."""
+
+    def __init__(self, engine: Engine, lock: int | None) -> None:
+        self._engine = engine
+        self._lock = lock
+        self.writes = engine.execution_options(router_writes=True)
+        # one moment for all statements of a reader; SQLite's readers have that anyway
+        self.reads = engine if _is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one moment of the database. Raises StoreUnavailable."""
+        with unavailable(), self.reads.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def open_database(url: str, *, serve: bool = False, migrate: bool = False) -> Database:
+    """Open the database at `url` (`sqlite:///path` or `postgresql://…`).
+
+    `serve` takes the lock of a SQLite file, and creates and migrates the file; `migrate` brings any schema up to
+    date. Raises StoreNotMigrated, or StoreError for everything else that is in the way.
+    """
+    where = _parse(url)
+    sqlite = _is_sqlite(where)
+    lock = None
+    if sqlite:
+        _check_path(where, create=serve or migrate)
+        lock = _take_lock(where) if serve else None
+    database = Database(_engine(where), lock)
+    try:
+        if migrate or (serve and sqlite):
+            _upgrade(database.writes)
+        with database.reads.begin() as connection:
+            _check_schema(schema_version(connection), shown(where))
+    except (DatabaseError, InterfaceError) as error:
+        database.close()
+        raise StoreError(f"{shown(where)}: {_first_line(error)}") from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the schema's version, None where there is no schema yet."""
+    if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    version = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 -- a constant
+    return None if version is None else str(version)
+
+
+@contextlib.contextmanager
+def unavailable() -> Iterator[None]:
+    """Translate what the database says when it cannot work at present."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise StoreUnavailable(f"the store does not answer: {_first_line(error)}") from error
+    except DatabaseError as error:
+        if error.connection_invalidated or type(error.orig) is sqlite3.DatabaseError:  # the latter: a damaged file
+            raise StoreUnavailable(f"the store does not answer: {_first_line(error)}") from error
+        raise
+
+
+def shown(url: URL) -> str:
+    """Return how messages name the store: the file, or the server without its password."""
+    return str(url.database) if _is_sqlite(url) else url.render_as_string(hide_password=True)
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DatabaseError | InterfaceError) and error.orig is not None else error
+    return next(iter(str(cause).splitlines()), type(cause).__name__)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("the store's URL cannot be read; write sqlite:///path or postgresql://user@host/db") from error
+    if parsed.drivername not in ("sqlite", "postgresql"):
+        raise StoreError(f"{parsed.drivername}://: unknown kind of store; sqlite:///path and postgresql:// are known")
+    if _is_sqlite(parsed) and parsed.database in (None, "", ":memory:"):
+        raise StoreError("a store in memory would forget everything: give a file, sqlite:///path")
+    return parsed
+
+
+def _check_path(url: URL, *, create: bool) -> None:
+    path = Path(str(url.database))
+    if not path.parent.is_dir():
+        raise StoreError(f"{path}: there is no directory {path.parent}")
+    if not create and not path.exists():
+        raise StoreError(f"{path}: no such store; `langfuse-router serve` makes it")
+
+
+def _take_lock(url: URL) -> int:
+    """Return the descriptor that keeps a second server from this file for as long as it is open."""
+    path = Path(str(url.database)).resolve()
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"{path}.lock: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(descriptor, 20).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise StoreError(f"{path}: in use by another server{f' (process {holder})' if holder else ''}") from error
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def _engine(url: URL) -> Engine:
+    if _is_sqlite(url):
+        engine = sqlalchemy.create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(url))
+    except ModuleNotFoundError as error:
+        raise StoreError("postgresql:// needs psycopg: pip install 'langfuse-router[postgres]'") from error
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # `_begin_sqlite` begins, not the driver
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer that began as a reader would be refused, not made to wait, when somebody else wrote meanwhile.
+    writes = connection.get_execution_options().get("router_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres_arguments(url: URL) -> dict[str, int]:
+    return {} if "connect_timeout" in url.query else {"connect_timeout": _POSTGRES_CONNECT_SECONDS}
+
+
+def _prepare_postgres(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # A server set to `off` answers before the disk has it; every other setting is at least as safe as we promise.
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    cursor.close()
+    connection.commit()
+
+
+def _check_schema(found: str | None, store: str) -> None:
+    if found is None:
+        raise StoreNotMigrated(f"{store}: holds no store yet; run `langfuse-router db upgrade`")
+    try:
+        there, ours = _numbers(found), _numbers(SCHEMA)
+    except ValueError:
+        raise StoreError(f"{store}: schema {found} is none of this program's") from None
+    if there[0] > ours[0]:
+        raise StoreError(f"{store}: schema {found} is newer than this program can work with ({SCHEMA}); update it")
+    if there < ours:
+        raise StoreNotMigrated(
+            f"{store}: schema {found} is older than this program's {SCHEMA}; run `langfuse-router db upgrade`"
+        )
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")
+    return int(major), int(minor)
+
+
+def _upgrade(engine: Engine) -> None:
+    """Migrate, all or nothing; of several at once one does it and the others find it done."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        found = schema_version(connection)
+        if found is not None and not _is_older(found):
+            return
+        # late: most commands never migrate, and Alembic takes half a second to import
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", "router:storage/migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _is_older(found: str) -> bool:
+    try:
+        return _numbers(found) < _numbers(SCHEMA)
+    except ValueError:  # somebody else's table; `_check_schema` says so
+        return False

@@ -1,0 +1,196 @@
+"""Events as received: stored once, waiting to be routed."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+from msgspec import Struct
+from sqlalchemy import Connection, func, select, tuple_
+
+from router.domain.event import Action, Origin, PromptKey
+from router.storage.clock import from_ms, optional_ms, to_ms
+from router.storage.statements import batched, insert_new
+from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
+
+
+class NewEvent(Struct, frozen=True, kw_only=True):
+    """An authentic event to keep. `prompt` is set, with `project_id`, for events that wait with their prompt's.
+
+    `sent_at` None: it does not say. `body` are the bytes as received.
+    """
+
+    source: str
+    id: str
+    type: str
+    received_at: datetime
+    body: bytes
+    origin: Origin = "webhook"
+    action: Action | None = None
+    project_id: str | None = None
+    prompt: str | None = None
+    sent_at: datetime | None = None
+    status: Literal["waiting", "quarantined"] = "waiting"
+    reason: str = ""
+
+
+class Receipt(Struct, frozen=True):
+    """What became of an event: it is on the disk, under `id`, or was there before (`duplicate`)."""
+
+    id: str
+    status: Literal["accepted", "duplicate", "quarantined"]
+
+
+class WaitingBatch(Struct, frozen=True, kw_only=True):
+    """Events not yet routed that belong together: all of one prompt; any other event by itself (`key` None).
+
+    `seq` is the first one's number; `first_received_at` and `last_received_at` tell how long they have settled.
+    """
+
+    key: PromptKey | None
+    seq: int
+    source: str
+    count: int
+    first_received_at: datetime
+    last_received_at: datetime
+
+
+class StoredEvent(Struct, frozen=True, kw_only=True):
+    """An event not yet routed. `id` is unique within `source` and may differ from the one in `body`."""
+
+    seq: int
+    source: str
+    id: str
+    origin: Origin
+    received_at: datetime
+    body: bytes
+
+
+_INSERT: Final = insert_new(events).returning(events.c.source, events.c.id)
+
+_MOST_SINGLES: Final = 1_000
+"""Events of no prompt are looked at in portions; prompts are as few as they are."""
+
+
+def receive(connection: Connection, arrived: Sequence[NewEvent]) -> list[Receipt]:
+    """Store what arrived. The same id with the same body is a duplicate; with another body, another event.
+
+    The latter is kept as `<id>#<first 8 digits of the body's digest>`.
+    """
+    rows = [_row(event) for event in arrived]
+    fresh = _store(connection, rows)
+    known = [place for place in range(len(rows)) if place not in fresh]
+    if known:
+        digests = _digests(connection, {_identity(rows[place]) for place in known})
+        others = [place for place in known if rows[place]["body_digest"] != digests.get(_identity(rows[place]))]
+        for place in others:
+            row = rows[place]
+            row["id"] = f"{row['id']}#{str(row['body_digest'])[:8]}"
+        fresh |= {others[index] for index in _store(connection, [rows[place] for place in others])}
+    return [_receipt(event, rows[place], place in fresh) for place, event in enumerate(arrived)]
+
+
+def waiting(connection: Connection) -> list[WaitingBatch]:
+    """Return what waits to be routed, first come first."""
+    first, last = func.min(events.c.received_at), func.max(events.c.received_at)
+    key = (events.c.source, events.c.project_id, events.c.prompt)
+    of_prompts = (
+        select(*key, func.min(events.c.seq).label("seq"), func.count().label("count"), first, last)
+        .where(EVENT_WAITS, events.c.prompt.is_not(None))
+        .group_by(*key)
+    )
+    singles = (
+        select(events.c.source, events.c.seq, events.c.received_at)
+        .where(SINGLE_EVENT_WAITS)
+        .order_by(events.c.seq)
+        .limit(_MOST_SINGLES)
+    )
+    batches = [
+        WaitingBatch(
+            key=PromptKey(source, project_id, prompt),
+            seq=seq,
+            source=source,
+            count=count,
+            first_received_at=from_ms(first_ms),
+            last_received_at=from_ms(last_ms),
+        )
+        for source, project_id, prompt, seq, count, first_ms, last_ms in connection.execute(of_prompts)
+    ]
+    for source, seq, received_ms in connection.execute(singles):
+        at = from_ms(received_ms)
+        batches.append(
+            WaitingBatch(key=None, seq=seq, source=source, count=1, first_received_at=at, last_received_at=at)
+        )
+    return sorted(batches, key=lambda batch: batch.seq)
+
+
+def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
+    """Return every event of a prompt that waits, or the one of that number, in the order of arrival."""
+    columns = (
+        events.c.seq,
+        events.c.source,
+        events.c.id,
+        events.c.origin,
+        events.c.received_at,
+        events.c.body,
+    )
+    query = select(*columns).where(EVENT_WAITS).order_by(events.c.seq)
+    if isinstance(of, PromptKey):
+        query = query.where(
+            events.c.source == of.source, events.c.project_id == of.project_id, events.c.prompt == of.name
+        )
+    else:
+        query = query.where(events.c.seq == of)
+    return [
+        StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=from_ms(received_ms), body=body)
+        for seq, source, id_, origin, received_ms, body in connection.execute(query)
+    ]
+
+
+def _row(event: NewEvent) -> dict[str, object]:
+    return {
+        "source": event.source,
+        "id": words(event.id),
+        "origin": event.origin,
+        "type": event.type,
+        "action": event.action,
+        "project_id": event.project_id,
+        "prompt": event.prompt,
+        "received_at": to_ms(event.received_at),
+        "sent_at": optional_ms(event.sent_at),
+        "status": event.status,
+        "reason": event.reason,
+        "body_digest": hashlib.sha256(event.body).hexdigest(),
+        "body": event.body,
+    }
+
+
+def _identity(row: Mapping[str, object]) -> tuple[object, object]:
+    return row["source"], row["id"]
+
+
+def _store(connection: Connection, rows: Sequence[dict[str, object]]) -> set[int]:
+    """Insert the rows that are new. Return their places."""
+    places: dict[tuple[object, object], int] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(_identity(row), place)
+    if not places:
+        return set()
+    inserted = connection.execute(_INSERT, [rows[place] for place in places.values()])
+    return {places[source, id_] for source, id_ in inserted}
+
+
+def _digests(connection: Connection, identities: Iterable[tuple[object, object]]) -> dict[tuple[object, object], str]:
+    """Return the digest of the body stored under each identity."""
+    identity = tuple_(events.c.source, events.c.id)
+    found: dict[tuple[object, object], str] = {}
+    for some in batched(identities):
+        query = select(events.c.source, events.c.id, events.c.body_digest).where(identity.in_(some))
+        found.update(((source, id_), digest) for source, id_, digest in connection.execute(query))
+    return found
+
+
+def _receipt(event: NewEvent, row: Mapping[str, object], fresh: bool) -> Receipt:
+    if not fresh:
+        return Receipt(str(row["id"]), "duplicate")
+    return Receipt(str(row["id"]), "quarantined" if event.status == "quarantined" else "accepted")

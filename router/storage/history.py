@@ -1,0 +1,267 @@
+"""What people ask the store: events and deliveries, by filter and by page, and how much is under way."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, select
+
+from router.domain.event import PromptKey
+from router.domain.message import Message
+from router.domain.problem import RouterError
+from router.domain.routing import ClauseVerdict, RuleVerdict
+from router.storage.clock import from_ms, now_ms, optional_moment, to_ms
+from router.storage.records import (
+    AttemptRecord,
+    Backlog,
+    ChangeRecord,
+    DeliveryDetail,
+    DeliveryFilter,
+    DeliveryRecord,
+    EventDetail,
+    EventFilter,
+    EventRecord,
+    Page,
+    Queue,
+)
+from router.storage.routings import Facts
+from router.storage.tables import (
+    DELIVERY_IS_OPEN,
+    EVENT_QUARANTINED,
+    EVENT_WAITS,
+    attempts,
+    changes,
+    deliveries,
+    events,
+    firing_changes,
+    firings,
+    prompts,
+    verdicts,
+)
+
+_EVENT: Final = tuple(column for column in events.c if column.name not in ("body", "body_digest"))
+
+
+def list_events(connection: Connection, wanted: EventFilter, limit: int, cursor: str | None) -> Page[EventRecord]:
+    """Return at most `limit` events, those after `cursor`."""
+    query = select(*_EVENT).where(
+        *_equal(
+            (events.c.source, wanted.source),
+            (events.c.type, wanted.type),
+            (events.c.status, wanted.status),
+            (events.c.prompt, wanted.prompt),
+        ),
+        *_within(events.c.received_at, wanted.since, wanted.until),
+        *_after(events.c.seq, cursor),
+    )
+    rows = connection.execute(query.order_by(events.c.seq.desc()).limit(limit + 1)).mappings()
+    found = [_event(row) for row in rows]
+    return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
+
+
+def list_deliveries(
+    connection: Connection, wanted: DeliveryFilter, limit: int, cursor: str | None
+) -> Page[DeliveryRecord]:
+    """Return at most `limit` deliveries, those after `cursor`."""
+    found = _deliveries(
+        connection,
+        *_equal(
+            (deliveries.c.destination, wanted.destination),
+            (deliveries.c.status, wanted.status),
+            (deliveries.c.rule, wanted.rule),
+            (prompts.c.name, wanted.prompt),
+        ),
+        *_within(deliveries.c.created_at, wanted.since, wanted.until),
+        *_after(deliveries.c.seq, cursor),
+        limit=limit + 1,
+    )
+    return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
+
+
+def event(connection: Connection, id_: str, source: str | None) -> EventDetail | None:
+    """Return an event with all that came of it; of several sources' the newest."""
+    query = select(*_EVENT, events.c.body).where(events.c.id == id_, *_equal((events.c.source, source)))
+    row = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).mappings().one_or_none()
+    if row is None:
+        return None
+    told = _changes(connection, row["seq"])
+    links = select(firing_changes.c.firing).where(firing_changes.c.change_id.in_([change.id for change in told]))
+    return EventDetail(
+        event=_event(row),
+        body=row["body"],
+        changes=told,
+        deliveries=tuple(reversed(_deliveries(connection, deliveries.c.firing.in_(links)))),
+    )
+
+
+def delivery(connection: Connection, key: str) -> DeliveryDetail | None:
+    """Return a delivery with its message, its attempts, and the events that led to it."""
+    found = _deliveries(connection, deliveries.c.key == key)
+    if not found:
+        return None
+    (record,) = found
+    message = connection.scalar(select(deliveries.c.message).where(deliveries.c.seq == record.seq))
+    tries = select(attempts).where(attempts.c.delivery == record.seq).order_by(attempts.c.fence)
+    causes = (
+        select(changes.c.event)
+        .join(firing_changes, firing_changes.c.change_id == changes.c.id)
+        .where(firing_changes.c.firing == record.firing)
+    )
+    return DeliveryDetail(
+        delivery=record,
+        message=None if message is None else msgspec.json.decode(message, type=Message),
+        attempts=tuple(_attempt(row) for row in connection.execute(tries).mappings()),
+        events=tuple(
+            _event(row)
+            for row in connection.execute(
+                select(*_EVENT).where(events.c.seq.in_(causes)).order_by(events.c.seq)
+            ).mappings()
+        ),
+    )
+
+
+def backlog(connection: Connection) -> Backlog:
+    """Count what is unfinished; served by partial indexes, so that a long history costs nothing."""
+    now = now_ms()
+    waiting, oldest = connection.execute(
+        select(func.count(), now - func.min(events.c.received_at)).where(EVENT_WAITS)
+    ).one()
+    open_ = (
+        select(deliveries.c.destination, deliveries.c.status, func.count(), now - func.min(deliveries.c.queued_at))
+        .where(DELIVERY_IS_OPEN)
+        .group_by(deliveries.c.destination, deliveries.c.status)
+        .order_by(deliveries.c.destination, deliveries.c.status)
+    )
+    return Backlog(
+        waiting=waiting,
+        quarantined=connection.execute(select(func.count()).where(EVENT_QUARANTINED).select_from(events)).scalar_one(),
+        oldest_waiting=None if oldest is None else _age(oldest),
+        queues=tuple(
+            Queue(destination=destination, status=status, count=count, oldest=_age(age))
+            for destination, status, count, age in connection.execute(open_)
+        ),
+    )
+
+
+def _equal(*pairs: tuple[Column[str], str | None]) -> list[ColumnElement[bool]]:
+    return [column == value for column, value in pairs if value is not None]
+
+
+def _within(column: Column[int], since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    lower = [] if since is None else [column >= to_ms(since)]
+    upper = [] if until is None else [column < to_ms(until)]
+    return [*lower, *upper]
+
+
+def _after(column: Column[int], cursor: str | None) -> list[ColumnElement[bool]]:
+    if cursor is None:
+        return []
+    if not cursor.isdecimal():
+        raise RouterError(f"{cursor!r} is no cursor of this list")
+    return [column < int(cursor)]
+
+
+def _deliveries(
+    connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None
+) -> list[DeliveryRecord]:
+    """Return those deliveries, the newest first."""
+    query = (
+        select(
+            *(column for column in deliveries.c if column.name not in ("message", "prompt")),
+            firings.c.mode,
+            prompts.c.source,
+            prompts.c.project_id,
+            prompts.c.name,
+        )
+        .join(firings, firings.c.id == deliveries.c.firing)
+        .outerjoin(prompts, prompts.c.id == deliveries.c.prompt)
+        .where(*conditions)
+        .order_by(deliveries.c.seq.desc())
+        .limit(limit)
+    )
+    return [_delivery(row) for row in connection.execute(query).mappings()]
+
+
+def _changes(connection: Connection, seq: int) -> tuple[ChangeRecord, ...]:
+    found = connection.execute(select(changes).where(changes.c.event == seq).order_by(changes.c.id)).mappings().all()
+    said: dict[str, list[RuleVerdict]] = {row["id"]: [] for row in found}
+    judged = (
+        select(verdicts)
+        .join(changes, changes.c.id == verdicts.c.change_id)
+        .where(changes.c.event == seq)
+        .order_by(verdicts.c.rule)
+    )
+    for row in connection.execute(judged).mappings():
+        clauses = msgspec.json.decode(row["clauses"], type=tuple[ClauseVerdict, ...])
+        said[row["change_id"]].append(RuleVerdict(rule=row["rule"], verdict=row["verdict"], clauses=clauses))
+    return tuple(
+        ChangeRecord(
+            id=row["id"],
+            type=row["type"],
+            action=row["action"],
+            origin=row["origin"],
+            facts=msgspec.json.decode(row["facts"], type=Facts),
+            at=from_ms(row["at"]),
+            verdicts=tuple(said[row["id"]]),
+        )
+        for row in found
+    )
+
+
+def _event(row: RowMapping) -> EventRecord:
+    return EventRecord(
+        seq=row["seq"],
+        source=row["source"],
+        id=row["id"],
+        origin=row["origin"],
+        type=row["type"],
+        action=row["action"],
+        project_id=row["project_id"],
+        prompt=row["prompt"],
+        received_at=from_ms(row["received_at"]),
+        sent_at=optional_moment(row["sent_at"]),
+        status=row["status"],
+        reason=row["reason"],
+        ruleset=row["ruleset"],
+        routed_at=optional_moment(row["routed_at"]),
+    )
+
+
+def _delivery(row: RowMapping) -> DeliveryRecord:
+    of_prompt = row["name"] is not None
+    return DeliveryRecord(
+        seq=row["seq"],
+        key=row["key"],
+        firing=row["firing"],
+        rule=row["rule"],
+        mode=row["mode"],
+        action=row["action"],
+        position=row["position"],
+        destination=row["destination"],
+        type=row["type"],
+        status=row["status"],
+        reason=row["reason"],
+        prompt=PromptKey(row["source"], row["project_id"], row["name"]) if of_prompt else None,
+        about_trouble=row["about_trouble"],
+        created_at=from_ms(row["created_at"]),
+        due_at=from_ms(row["due_at"]),
+        ended_at=optional_moment(row["ended_at"]),
+        lease_until=optional_moment(row["lease_until"]),
+        attempts=row["attempts"],
+    )
+
+
+def _attempt(row: RowMapping) -> AttemptRecord:
+    return AttemptRecord(
+        number=row["number"],
+        started_at=from_ms(row["started_at"]),
+        finished_at=optional_moment(row["finished_at"]),
+        outcome=row["outcome"],
+        status=row["status"],
+        reason=row["reason"],
+        excerpt=row["excerpt"],
+    )
+
+
+def _age(millis: int) -> timedelta:
+    return max(timedelta(), timedelta(milliseconds=millis))

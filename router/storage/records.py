@@ -1,0 +1,145 @@
+"""What people see of the store: records of events and deliveries, and how much is under way."""
+
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from router.domain.delivery import DeliveryStatus, Mode
+from router.domain.event import Action, EventStatus, Origin, PromptKey
+from router.domain.message import DestinationType, Message
+from router.domain.routing import RuleVerdict
+from router.storage.routings import Facts
+
+T = TypeVar("T")
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """Some items, the newest first; `next_cursor` gives the ones after them, None: there are no more."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+class EventFilter(Struct, frozen=True, kw_only=True):
+    """Which events; None: any. `since` and `until` speak of `received_at`, `until` is not included."""
+
+    source: str | None = None
+    type: str | None = None
+    status: EventStatus | None = None
+    prompt: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Which deliveries; None: any. `prompt` is its name; `since` and `until` speak of `created_at`."""
+
+    destination: str | None = None
+    status: DeliveryStatus | None = None
+    rule: str | None = None
+    prompt: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class EventRecord(Struct, frozen=True, kw_only=True):
+    """An event, without its body. `ruleset` is the digest of the rules that routed it."""
+
+    seq: int
+    source: str
+    id: str
+    origin: Origin
+    type: str
+    action: Action | None
+    project_id: str | None
+    prompt: str | None
+    received_at: datetime
+    sent_at: datetime | None
+    status: EventStatus
+    reason: str
+    ruleset: str | None
+    routed_at: datetime | None
+
+
+class DeliveryRecord(Struct, frozen=True, kw_only=True):
+    """A delivery, without its message. `attempts` are those that count since it last began to wait."""
+
+    seq: int
+    key: str
+    firing: str
+    rule: str
+    mode: Mode
+    action: str
+    position: int
+    destination: str
+    type: DestinationType
+    status: DeliveryStatus
+    reason: str
+    prompt: PromptKey | None
+    about_trouble: bool
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+    lease_until: datetime | None
+    attempts: int
+
+
+class AttemptRecord(Struct, frozen=True, kw_only=True):
+    """One try; `outcome` None: still under way. `lost`: nothing was heard of it."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+    status: int | None
+    reason: str
+    excerpt: str
+
+
+class ChangeRecord(Struct, frozen=True, kw_only=True):
+    """A change as stored, with what the rules said to it."""
+
+    id: str
+    type: str
+    action: Action | None
+    origin: Origin
+    facts: Facts
+    at: datetime
+    verdicts: tuple[RuleVerdict, ...]
+
+
+class EventDetail(Struct, frozen=True, kw_only=True):
+    """An event with all that came of it."""
+
+    event: EventRecord
+    body: bytes
+    changes: tuple[ChangeRecord, ...]
+    deliveries: tuple[DeliveryRecord, ...]
+
+
+class DeliveryDetail(Struct, frozen=True, kw_only=True):
+    """A delivery with its message and its attempts."""
+
+    delivery: DeliveryRecord
+    message: Message | None
+    attempts: tuple[AttemptRecord, ...]
+    events: tuple[EventRecord, ...]
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """How many deliveries of a destination are in one unfinished state (or dead), and since when the oldest waits."""
+
+    destination: str
+    status: DeliveryStatus
+    count: int
+    oldest: timedelta
+
+
+class Backlog(Struct, frozen=True, kw_only=True):
+    """What is not finished. `oldest_waiting`: since when the oldest event waits to be routed, by the store's clock."""
+
+    waiting: int
+    quarantined: int
+    oldest_waiting: timedelta | None
+    queues: tuple[Queue, ...]

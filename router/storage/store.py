@@ -1,0 +1,194 @@
+"""The store: everything that is remembered, behind one door.
+
+Reading methods answer at once and may be called from any thread; they see one moment. Writing methods return a
+future that is done when the disk has it. Both raise StoreUnavailable while the database does not answer.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import select
+
+from router.domain.delivery import Answer, Claim
+from router.domain.event import Content, PromptKey
+from router.domain.ledger import Ledger
+from router.domain.message import DestinationType
+from router.domain.routing import Routing
+from router.storage import database, deliveries, events, history, ledgers, routings, troubles
+from router.storage.deliveries import SettledStatus
+from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
+from router.storage.records import (
+    Backlog,
+    DeliveryDetail,
+    DeliveryFilter,
+    DeliveryRecord,
+    EventDetail,
+    EventFilter,
+    EventRecord,
+    Page,
+)
+from router.storage.writer import Writer
+
+
+class Store:
+    """An open store. Close it; it is its own context manager."""
+
+    def __init__(self, opened: database.Database) -> None:
+        self._database = opened
+        self._writer = Writer(opened.writes)
+
+    @classmethod
+    def open(cls, url: str, *, serve: bool = False, migrate: bool = False) -> "Store":
+        """Open the store at `url` (`sqlite:///path`, or `postgresql://user@host/db`).
+
+        `serve`: as the one server of a SQLite file, which is made and migrated as needed. `migrate`: bring the schema
+        up to date first, on any database. Raises StoreNotMigrated or StoreError, in one line.
+        """
+        return cls(database.open_database(url, serve=serve, migrate=migrate))
+
+    def close(self) -> None:
+        """Finish what was handed over, then let go of the database."""
+        self._writer.close()
+        self._database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ping(self) -> None:
+        """Return if the database answers."""
+        with self._database.read() as connection:
+            connection.execute(select(1))
+
+    def schema_version(self) -> str | None:
+        with self._database.read() as connection:
+            return database.schema_version(connection)
+
+    # Events
+
+    def receive(self, event: NewEvent) -> Future[Receipt]:
+        """Keep an event. The same id with the same body is a duplicate; with another body, another event."""
+        return self._writer.receive(event)
+
+    def waiting(self) -> list[WaitingBatch]:
+        """Return what waits to be routed, first come first."""
+        with self._database.read() as connection:
+            return events.waiting(connection)
+
+    def batch(self, of: PromptKey | int) -> list[StoredEvent]:
+        """Return every waiting event of a prompt, or the one of that number, in the order of arrival."""
+        with self._database.read() as connection:
+            return events.batch(connection, of)
+
+    # Routing
+
+    def ledger(self, key: PromptKey) -> Ledger:
+        """Return what is known of a prompt, without contents."""
+        with self._database.read() as connection:
+            return ledgers.ledger(connection, key)
+
+    def whole_ledger(self, key: PromptKey) -> Ledger:
+        """Return all that is known of a prompt, with every version's content."""
+        with self._database.read() as connection:
+            known = ledgers.ledger(connection, key)
+            contents = ledgers.contents(connection, key, known.versions)
+            return msgspec.structs.replace(known, contents=contents)
+
+    def contents(self, key: PromptKey, ids: Iterable[str]) -> dict[str, Content]:
+        """Return the contents of those versions of a prompt, by prompt id, as far as they are known."""
+        with self._database.read() as connection:
+            return ledgers.contents(connection, key, ids)
+
+    def commit(self, found: Sequence[Routing], at: datetime) -> Future[list[bool]]:
+        """Store each routing whole, or not at all: False where the ledger (or the events) moved on since it was read.
+
+        What is there already (a change, a firing, a delivery) is passed over, so that repeating is harmless.
+        """
+        return self._writer.submit(lambda connection: routings.commit(connection, found, at))
+
+    def save_ruleset(self, digest: str, text: str) -> Future[None]:
+        """Keep the rules under their digest, so that what they decided can be explained later."""
+        return self._writer.submit(lambda connection: routings.save_ruleset(connection, digest, text))
+
+    def ruleset(self, digest: str) -> str | None:
+        with self._database.read() as connection:
+            return routings.ruleset(connection, digest)
+
+    # Delivery
+
+    def claim(
+        self, limits: Mapping[str, int], types: Mapping[str, DestinationType], lease: Mapping[str, timedelta]
+    ) -> Future[list[Claim]]:
+        """Take due deliveries: per destination at most `limits[name]`, of `types[name]`, for `lease[name]`."""
+        return self._writer.submit(lambda connection: deliveries.claim(connection, limits, types, lease))
+
+    def settle(
+        self,
+        claim: Claim,
+        answer: Answer,
+        *,
+        final: SettledStatus,
+        reason: str | None = None,
+        next_due: timedelta | None = None,
+        pause: timedelta | None = None,
+    ) -> Future[bool]:
+        """Record how an attempt ended; False: the claim was outdated and nothing was changed.
+
+        `final` is the delivery's status from now on and `reason` why (None: the outcome's own word), `next_due` from
+        now the next attempt's time, `pause` for how long the destination is left alone. A refusal does not use up the
+        attempt.
+        """
+        return self._writer.submit(
+            lambda connection: deliveries.settle(
+                connection, claim, answer, final=final, reason=reason, next_due=next_due, pause=pause
+            )
+        )
+
+    def release(self, claims: Sequence[Claim]) -> Future[None]:
+        """Give deliveries back untried: the attempts do not count."""
+        return self._writer.submit(lambda connection: deliveries.release(connection, claims))
+
+    def due_destinations(self, types: Mapping[str, DestinationType]) -> dict[str, timedelta]:
+        """Return how long until there is something to claim, for each of those destinations with work (0: now)."""
+        with self._database.read() as connection:
+            return deliveries.due_destinations(connection, types)
+
+    def retry(self, keys: Iterable[str]) -> Future[list[str]]:
+        """Send dead and captured deliveries (again), under their keys. Return the keys of those that now wait."""
+        wanted = tuple(keys)
+        return self._writer.submit(lambda connection: deliveries.retry(connection, wanted))
+
+    def trouble_due(self, kind: str, subject: str, every: timedelta) -> Future[int | None]:
+        """Count a trouble. How many there were since it was last told if it may be told now, else None."""
+        return self._writer.submit(lambda connection: troubles.trouble_due(connection, kind, subject, every))
+
+    # What people ask
+
+    def events(self, wanted: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page[EventRecord]:
+        """Return a page of events, the newest first."""
+        with self._database.read() as connection:
+            return history.list_events(connection, wanted, limit, cursor)
+
+    def event(self, id_: str, *, source: str | None = None) -> EventDetail | None:
+        """Return an event with all that came of it."""
+        with self._database.read() as connection:
+            return history.event(connection, id_, source)
+
+    def deliveries(self, wanted: DeliveryFilter, *, limit: int = 50, cursor: str | None = None) -> Page[DeliveryRecord]:
+        """Return a page of deliveries, the newest first."""
+        with self._database.read() as connection:
+            return history.list_deliveries(connection, wanted, limit, cursor)
+
+    def delivery(self, key: str) -> DeliveryDetail | None:
+        """Return a delivery with its message and attempts."""
+        with self._database.read() as connection:
+            return history.delivery(connection, key)
+
+    def backlog(self) -> Backlog:
+        """Count what is not finished, for metrics."""
+        with self._database.read() as connection:
+            return history.backlog(connection)

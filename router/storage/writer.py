@@ -1,0 +1,206 @@
+"""The one thread that writes: whatever is queued goes into one transaction, so concurrent requests share a commit."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+
+from router.storage.database import unavailable
+from router.storage.errors import StoreUnavailable
+from router.storage.events import NewEvent, Receipt, receive
+
+T = TypeVar("T")
+Job: TypeAlias = Callable[[Connection], T]
+"""Statements to run in a transaction that others may share. After a deadlock it is run again."""
+
+_MOST_AT_ONCE: Final = 1_000
+"""Bounds how long the first of a group waits for the last."""
+
+_TRIES: Final = 3
+
+
+class Writer:
+    """Runs what it is given, grouped. What fails fails alone.
+
+    Futures fail with StoreUnavailable while the database cannot be written; the thread goes on living. What was
+    handed over is done even if nobody waits for it any more: the futures cannot be cancelled.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._door = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job[T]) -> Future[T]:
+        """Run `job` soon, after the jobs handed over before."""
+        future: Future[T] = _uncancellable()
+        self._put(_Call(job, future))
+        return future
+
+    def receive(self, event: NewEvent) -> Future[Receipt]:
+        """Store `event` soon, in one statement with all that arrive meanwhile."""
+        future: Future[Receipt] = _uncancellable()
+        self._put(_Intake([event], [future]))
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued, then stop."""
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, unit: "_Unit") -> None:
+        with self._door:
+            if self._closed:
+                unit.fail(StoreUnavailable("the store is closed"))
+            else:
+                self._queue.put(unit)
+
+    def _work(self) -> None:
+        open_ = True
+        while open_:
+            taken = self._take()
+            open_ = taken[-1] is not None
+            if units := _merged([unit for unit in taken if unit is not None]):
+                self._write(units)
+
+    def _take(self) -> "list[_Unit | None]":
+        """Wait for the first, return all that is queued. None comes last and means that nothing follows."""
+        taken = [self._queue.get()]
+        while len(taken) < _MOST_AT_ONCE and taken[-1] is not None:
+            try:
+                taken.append(self._queue.get_nowait())
+            except Empty:
+                break
+        return taken
+
+    def _write(self, units: "Sequence[_Unit]") -> None:
+        try:
+            with unavailable():
+                failures = self._transact(units)
+        except Exception as error:  # whatever it was, the thread lives and the callers know
+            failures = [error] * len(units)
+        for unit, failure in zip(units, failures, strict=True):
+            if failure is None:
+                unit.succeed()
+            elif not isinstance(failure, StoreUnavailable) and (parts := unit.parts()):
+                self._write(parts)  # one bad event must not refuse the good ones that came with it
+            else:
+                unit.fail(failure)
+
+    def _transact(self, units: "Sequence[_Unit]") -> list[Exception | None]:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._attempt(units)
+            except DBAPIError as error:
+                if not _is_deadlock(error):
+                    raise
+        return self._attempt(units)
+
+    def _attempt(self, units: "Sequence[_Unit]") -> list[Exception | None]:
+        """Run all units and commit. Return for each why it failed alone."""
+        with self._engine.begin() as connection:
+            return [_run(unit, connection) for unit in units]
+
+
+def _run(unit: "_Unit", connection: Connection) -> Exception | None:
+    try:
+        with connection.begin_nested():
+            unit.run(connection)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and not _is_of_one(error):
+            raise  # the database's own trouble: the transaction is lost for all
+        return error
+    return None
+
+
+def _is_of_one(error: DBAPIError) -> bool:
+    """Is it about what was to be written? Class 54: too long for PostgreSQL's indexes, for instance."""
+    return isinstance(error, IntegrityError | DataError | ProgrammingError) or _sqlstate(error).startswith("54")
+
+
+def _is_deadlock(error: DBAPIError) -> bool:
+    # replicas group their jobs differently, so that two groups can want each other's rows
+    return _sqlstate(error) in ("40P01", "40001")
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+class _Unit(Protocol):
+    """A part of a transaction that stands or falls by itself."""
+
+    def run(self, connection: Connection) -> None: ...
+
+    def succeed(self) -> None: ...
+
+    def fail(self, error: Exception) -> None: ...
+
+    def parts(self) -> "Sequence[_Unit]": ...
+
+
+class _Call(Generic[T]):
+    def __init__(self, job: Job[T], future: Future[T]) -> None:
+        self._job = job
+        self._future = future
+
+    def run(self, connection: Connection) -> None:
+        self._result = self._job(connection)
+
+    def succeed(self) -> None:
+        self._future.set_result(self._result)
+
+    def fail(self, error: Exception) -> None:
+        self._future.set_exception(error)
+
+    def parts(self) -> Sequence[_Unit]:
+        return ()
+
+
+class _Intake:
+    def __init__(self, events: list[NewEvent], futures: list[Future[Receipt]]) -> None:
+        self.events = events
+        self.futures = futures
+
+    def run(self, connection: Connection) -> None:
+        self._receipts = receive(connection, self.events)
+
+    def succeed(self) -> None:
+        for future, receipt in zip(self.futures, self._receipts, strict=True):
+            future.set_result(receipt)
+
+    def fail(self, error: Exception) -> None:
+        for future in self.futures:
+            future.set_exception(error)
+
+    def parts(self) -> Sequence[_Unit]:
+        if len(self.events) == 1:
+            return ()
+        return [_Intake([event], [future]) for event, future in zip(self.events, self.futures, strict=True)]
+
+
+def _merged(units: Sequence[_Unit]) -> list[_Unit]:
+    """Return the units with all arrived events as one, first: somebody's webhook waits for the answer."""
+    intakes = [unit for unit in units if isinstance(unit, _Intake)]
+    others = [unit for unit in units if not isinstance(unit, _Intake)]
+    if not intakes:
+        return others
+    events = [event for intake in intakes for event in intake.events]
+    futures = [future for intake in intakes for future in intake.futures]
+    return [_Intake(events, futures), *others]
+
+
+def _uncancellable() -> Future[T]:
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+    return future

@@ -1,0 +1,142 @@
+"""Values for the storage tests, small and complete."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+from router.domain.change import Change, Version
+from router.domain.delivery import Claim, NewDelivery
+from router.domain.event import Content, Event, PromptKey, Snapshot, Stamp
+from router.domain.ledger import LabelFact, Ledger, TagsFact, VersionFact
+from router.domain.message import LogMessage, Message
+from router.domain.routing import ClauseVerdict, Firing, Routing, RuleVerdict, SettledEvent
+from router.storage.events import NewEvent
+from router.storage.store import Store
+
+KEY = PromptKey("prod", "p-1", "checkout/cart")
+NOW = datetime(2026, 11, 23, 10, 0, 0, 123000, tzinfo=UTC)
+STAMP = Stamp(NOW, NOW + timedelta(seconds=1))
+LEASE = timedelta(seconds=40)
+MOVED = LogMessage(text="moved")
+
+
+def new_event(id_: str = "e-1", body: bytes = b"{}", key: PromptKey = KEY, received_at: datetime = NOW) -> NewEvent:
+    return NewEvent(
+        source=key.source,
+        id=id_,
+        type="prompt-version",
+        action="updated",
+        project_id=key.project_id,
+        prompt=key.name,
+        received_at=received_at,
+        sent_at=received_at,
+        body=body,
+    )
+
+
+def single_event(id_: str, received_at: datetime = NOW) -> NewEvent:
+    return NewEvent(source="prod", id=id_, type="monitor-alert", received_at=received_at, body=id_.encode())
+
+
+def full_ledger(revision: int = 0, key: PromptKey = KEY) -> Ledger:
+    return Ledger(
+        prompt=key,
+        revision=revision,
+        versions={
+            "v-3": VersionFact(id="v-3", number=3, as_of=STAMP, labels=frozenset(), labels_as_of=STAMP, buried=True),
+            "v-4": VersionFact(
+                id="v-4", number=4, as_of=STAMP, labels=frozenset({"production"}), labels_as_of=STAMP, created=True
+            ),
+        },
+        labels={"production": LabelFact("v-4", 4, STAMP)},
+        tags=TagsFact(frozenset({"a", "b"}), STAMP),
+        contents={"v-4": Content(type="text", prompt="Hello \0 {{name}}", config={"t": 0.5}, created_at=NOW)},
+    )
+
+
+def change(id_: str = "c-1", event_id: str = "e-1", key: PromptKey = KEY) -> Change:
+    event = Event(
+        id=event_id,
+        source=key.source,
+        type="prompt-version",
+        timestamp=NOW,
+        received_at=NOW,
+        body={},
+        action="updated",
+        project_id=key.project_id,
+        prompt=key,
+        snapshot=Snapshot(
+            version_id="v-4", version=4, updated_at=NOW, labels=frozenset(), tags=None, content=Content()
+        ),
+    )
+    return Change(
+        id=id_,
+        event=event,
+        type="prompt-version",
+        origin="webhook",
+        action="updated",
+        prompt=key,
+        version=Version(id="v-4", number=4, labels=("production",), content=Content(prompt="secret recipe")),
+        labels_gained=("production",),
+    )
+
+
+def verdict(rule: str = "promoted") -> RuleVerdict:
+    clause = ClauseVerdict(clause="labels_gained", wanted="production", got=["production"], verdict="yes")
+    return RuleVerdict(rule=rule, verdict="match", clauses=(clause,))
+
+
+def delivery(
+    key: str = "k-1",
+    firing: str = "f-1",
+    *,
+    destination: str = "team",
+    action: str = "a-1",
+    message: Message | None = MOVED,
+) -> NewDelivery:
+    return NewDelivery(
+        key=key,
+        firing=firing,
+        rule="promoted",
+        action=action,
+        position=0,
+        destination=destination,
+        type="log",
+        status="pending" if message else "dead",
+        message=message,
+        reason="" if message else "the template failed",
+    )
+
+
+def routing(
+    *deliveries: NewDelivery,
+    ledger: Ledger | None = None,
+    events: tuple[SettledEvent, ...] = (),
+    changes: tuple[Change, ...] = (change(),),
+    firing: Firing | None = None,
+) -> Routing:
+    firing = firing or Firing(id="f-1", rule="promoted", mode="live", changes=tuple(one.id for one in changes))
+    return Routing(
+        ledger=ledger,
+        events=events,
+        changes=changes,
+        verdicts={one.id: (verdict(),) for one in changes},
+        firings=(firing,),
+        deliveries=deliveries,
+        ruleset="r-1",
+    )
+
+
+def enqueue(store: Store, *deliveries: NewDelivery) -> None:
+    """Store deliveries of one firing."""
+    assert store.commit([routing(*deliveries)], NOW).result() == [True]
+
+
+def claim_all(store: Store, most: int = 1000, lease: timedelta = LEASE, destination: str = "team") -> list[Claim]:
+    return store.claim({destination: most}, {destination: "log"}, {destination: lease}).result()
+
+
+def hold(store: Store) -> threading.Event:
+    """Keep the writer busy until the event is set, so that what is handed over meanwhile is written as one group."""
+    gate = threading.Event()
+    store._writer.submit(lambda _: gate.wait(10))
+    return gate
