@@ -6,7 +6,7 @@ merged in at the moment of sending; all other leaves are plain and are rendered 
 """
 
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -49,7 +49,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     content: ContentShown = "full"
 
 
-DefaultTree: TypeAlias = "bool | int | float | str | Text | list[DefaultTree] | dict[str, DefaultTree] | None"
+if TYPE_CHECKING:
+    DefaultTree: TypeAlias = "bool | int | float | str | Text | list[DefaultTree] | dict[str, DefaultTree] | None"
+else:  # as in `router.domain.json`
+    DefaultTree = Any
 """Action keys of a destination as they stand in the file, `${…}` already replaced."""
 
 

@@ -1,0 +1,496 @@
+"""Actions, compiled: one writer per destination type turns a firing into that type's message.
+
+What an action leaves out comes from the destination (`Destination.defaults`), then from the built-in message.
+Secret defaults stay behind: they are merged in when the message is sent.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias, cast
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import Struct
+
+from router.domain.destination import AnyDestination, ContentShown, DefaultTree, EmailDestination
+from router.domain.json import Json
+from router.domain.message import (
+    DestinationType,
+    EmailMessage,
+    FormBody,
+    GithubDispatch,
+    HttpMessage,
+    JsonBody,
+    LogMessage,
+    Message,
+    RawBody,
+    SlackMessage,
+)
+from router.domain.problem import RouterError
+from router.domain.text import Text
+from router.engine import builtin
+from router.engine.context import Context, Setting, Told
+from router.engine.rulesfile import ACTION_KEYS
+from router.engine.rulesfile.spec import LOG_LEVELS, METHODS
+from router.engine.suggest import suggestion
+from router.engine.template import (
+    MAX_OUTPUT,
+    Channel,
+    Expression,
+    Template,
+    TemplateError,
+    Tree,
+    TreeErrors,
+    compile_expression,
+    compile_template,
+    compile_tree,
+)
+
+Path: TypeAlias = tuple[str | int, ...]
+Faults: TypeAlias = list[tuple[Path, str]]
+
+COMMON_KEYS: Final = frozenset({"to", "id", "if"})
+
+
+class MessageError(RouterError):
+    """This message cannot be sent, whatever the destination says. The delivery is dead with this text."""
+
+
+class Skipped(Exception):
+    """There is nobody to send this message to. The delivery is skipped with this text."""
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """What a writer works from: the changes of a firing, and the context of its templates."""
+
+    told: tuple[Told, ...]
+    setting: Setting
+    context: Context
+
+
+class SlackWriter(Struct, frozen=True, kw_only=True):
+    text: Template | None
+    blocks: Tree | None
+    color: Template | None
+    shown: ContentShown
+
+    def message(self, scene: Scene) -> Message:
+        blocks: Json = () if self.text else builtin.slack_blocks(scene.told, scene.setting, self.shown)
+        if self.blocks:
+            blocks = self.blocks.render(scene.context)
+            if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+                raise MessageError("`blocks` did not become a list of tables")
+        return SlackMessage(
+            text=self.text.render(scene.context) if self.text else builtin.slack_text(scene.told, scene.setting),
+            blocks=tuple(cast("Sequence[Mapping[str, Json]]", blocks)),
+            color=self.color.render(scene.context) if self.color else None,
+        )
+
+
+class HttpWriter(Struct, frozen=True, kw_only=True):
+    method: str
+    path: Template | None
+    query: dict[str, Template]
+    headers: dict[str, Template]
+    body: tuple[str, Tree] | None
+    status: tuple[int, ...]
+
+    def message(self, scene: Scene) -> Message:
+        return HttpMessage(
+            method=self.method,
+            path=_checked_path(self.path, scene.context) if self.path else "",
+            query={name: value.render(scene.context) for name, value in self.query.items()},
+            headers={name: value.render(scene.context) for name, value in self.headers.items()},
+            body=self._body(scene),
+            status=self.status,
+            templated_path=self.path is not None and not self.path.static,
+        )
+
+    def _body(self, scene: Scene) -> JsonBody | FormBody | RawBody:
+        if self.body is None:
+            return JsonBody(builtin.http_body(scene.context))
+        kind, tree = self.body
+        value = tree.render(scene.context)
+        match kind:
+            case "json":
+                return JsonBody(value)
+            case "form":
+                return FormBody(dict(cast("Mapping[str, Json]", value)))
+            case _:
+                return RawBody("" if value is None else value if isinstance(value, str) else _compact(value))
+
+
+class GithubWriter(Struct, frozen=True, kw_only=True):
+    event_type: Template | None
+    client_payload: Tree | None
+
+    def message(self, scene: Scene) -> Message:
+        payload = self.client_payload.render(scene.context) if self.client_payload else builtin.http_body(scene.context)
+        return GithubDispatch(
+            event_type=(
+                self.event_type.render(scene.context) if self.event_type else builtin.github_event_type(scene.told)
+            ),
+            client_payload=cast("Mapping[str, Json]", payload),
+        )
+
+
+class EmailWriter(Struct, frozen=True, kw_only=True):
+    recipients: tuple[Template, ...]
+    cc: tuple[Template, ...]
+    subject: Template | None
+    text: Template | None
+    html: Template | None
+    headers: dict[str, Template]
+    allowed_domains: tuple[str, ...]
+    shown: ContentShown
+
+    def message(self, scene: Scene) -> Message:
+        recipients = self._addresses(self.recipients, scene.context)
+        if not recipients:
+            raise Skipped("no recipient is within the destination's `allowed_domains`")
+        html = self.html.render(scene.context) if self.html else None
+        if html is None and self.text is None:
+            html = builtin.email_html(scene.told, scene.setting, self.shown)
+        return EmailMessage(
+            recipients=recipients,
+            cc=self._addresses(self.cc, scene.context),
+            subject=(
+                self.subject.render(scene.context) if self.subject else builtin.email_subject(scene.told, scene.setting)
+            ),
+            text=(
+                self.text.render(scene.context)
+                if self.text
+                else builtin.email_text(scene.told, scene.setting, self.shown)
+            ),
+            html=html,
+            headers={name: value.render(scene.context) for name, value in self.headers.items()},
+            thread=_thread(scene.told[-1]),
+        )
+
+    def _addresses(self, templates: Iterable[Template], context: Context) -> tuple[str, ...]:
+        """Return the addresses; those that came from a template only within the allowed domains."""
+        found: list[str] = []
+        for template in templates:
+            address = template.render(context).strip()
+            if template.static or address.rpartition("@")[2].lower() in self.allowed_domains:
+                found.append(address)
+        return tuple(dict.fromkeys(found))
+
+
+class LogWriter(Struct, frozen=True, kw_only=True):
+    text: Template | None
+    level: str
+
+    def message(self, scene: Scene) -> Message:
+        text = self.text.render(scene.context) if self.text else builtin.one_line(scene.told, scene.setting)
+        return msgspec.convert({"type": "log", "text": text, "level": self.level}, LogMessage)
+
+
+Writer: TypeAlias = SlackWriter | HttpWriter | GithubWriter | EmailWriter | LogWriter
+
+
+class Target(Struct, frozen=True):
+    """One destination of an action, and the writer of its messages."""
+
+    destination: str
+    type: DestinationType
+    writer: Writer
+
+
+class CompiledAction(Struct, frozen=True, kw_only=True):
+    """`key` is the action's identity: its `id`, else the digest of its table; `position` its place in the rule."""
+
+    key: str
+    position: int
+    condition: Expression | None
+    targets: tuple[Target, ...]
+
+
+def write(writer: Writer, scene: Scene) -> Message:
+    """Return the message. Raises Skipped; RouterError if it cannot be made or is larger than 1 MiB."""
+    message = writer.message(scene)
+    size = len(msgspec.json.encode(message))
+    if size > MAX_OUTPUT:
+        raise MessageError(f"the message has {size:,} bytes, at most {MAX_OUTPUT:,} are allowed")
+    return message
+
+
+def compile_action(
+    table: Mapping[str, Json],
+    position: int,
+    key: str,
+    destinations: Mapping[str, AnyDestination],
+    vars: Mapping[str, Json],
+) -> tuple[CompiledAction, Faults]:
+    """Return the compiled action, and every fault as (path below the action or `destinations.NAME`, what)."""
+    faults: Faults = []
+    names = _destination_names(table.get("to"), destinations, faults)
+    types = {destinations[name].type for name in names}
+    known = COMMON_KEYS.union(*(ACTION_KEYS[type] for type in types))
+    if types:
+        faults += [((name,), _unknown_key(name, known, types)) for name in table if name not in known]
+    condition = None
+    if "if" in table:
+        try:
+            condition = compile_expression(_string(table["if"]), vars=vars)
+        except (TemplateError, _NotAString) as error:
+            faults.append((("if",), str(error)))
+    targets: list[Target] = []
+    for name in names:
+        destination = destinations[name]
+        reader = _Reader(table, destination, vars)
+        targets.append(Target(name, destination.type, _compile_writer(reader, destination)))
+        faults += reader.faults
+    return CompiledAction(key=key, position=position, condition=condition, targets=tuple(targets)), faults
+
+
+def _destination_names(to: Json, destinations: Mapping[str, AnyDestination], faults: Faults) -> list[str]:
+    if to is None:
+        faults.append(((), "`to` is missing: the name of a destination or a list of names"))
+        return []
+    names = [to] if isinstance(to, str) else to
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        faults.append((("to",), "expected the name of a destination or a list of names"))
+        return []
+    for index, name in enumerate(names):
+        path: Path = ("to",) if isinstance(to, str) else ("to", index)
+        if name not in destinations:
+            faults.append((path, f'no destination "{name}"{suggestion(str(name), destinations)}'))
+        elif name in names[:index]:
+            faults.append((path, f'"{name}" is named twice'))
+    return [name for name in dict.fromkeys(map(str, names)) if name in destinations]
+
+
+class _NotAString(ValueError):
+    pass
+
+
+def _string(value: Json) -> str:
+    if not isinstance(value, str):
+        raise _NotAString(f"expected a string, got {_compact(value)[:40]}")
+    return value
+
+
+class _Reader:
+    """Takes keys out of an action merged over its destination's defaults, and notes what is wrong with them."""
+
+    def __init__(self, table: Mapping[str, Json], destination: AnyDestination, vars: Mapping[str, Json]) -> None:
+        self.table = table
+        self.name = destination.name
+        self.vars = vars
+        own = {key: value for key, value in table.items() if key in ACTION_KEYS[destination.type]}
+        self.merged = cast("dict[str, Json]", merge(plain(destination.defaults), own))
+        self.faults: Faults = []
+
+    def fault(self, path: Path, what: str) -> None:
+        """Note a fault where the value was written: in the action, else in the destination."""
+        inner: object = self.table
+        for step in path[:1]:
+            if not isinstance(inner, Mapping) or step not in inner:
+                path = ("destinations", self.name, *path)
+                break
+        self.faults.append((path, what))
+
+    def has(self, key: str) -> bool:
+        return key in self.merged
+
+    def template(self, key: str, channel: Channel) -> Template | None:
+        if key not in self.merged:
+            return None
+        return self._template(self.merged[key], channel, (key,))
+
+    def _template(self, value: Json, channel: Channel, path: Path) -> Template | None:
+        try:
+            return compile_template(_string(value), channel, vars=self.vars)
+        except (TemplateError, _NotAString) as error:
+            self.fault(path, str(error))
+            return None
+
+    def templates(self, key: str, channel: Channel) -> dict[str, Template]:
+        table = self.merged.get(key, {})
+        if not isinstance(table, dict):
+            self.fault((key,), "expected a table of strings")
+            return {}
+        found = {name: self._template(value, channel, (key, name)) for name, value in table.items()}
+        return {name: template for name, template in found.items() if template}
+
+    def list_of_templates(self, key: str, channel: Channel) -> tuple[Template, ...]:
+        values = self.merged.get(key, [])
+        if isinstance(values, str):
+            values = [values]
+        if not isinstance(values, list):
+            self.fault((key,), "expected a list of strings")
+            return ()
+        found = [self._template(value, channel, (key, index)) for index, value in enumerate(values)]
+        return tuple(template for template in found if template)
+
+    def tree(self, key: str, channel: Channel, kind: type = object) -> Tree | None:
+        if key not in self.merged:
+            return None
+        return self.subtree(self.merged[key], channel, (key,), kind)
+
+    def subtree(self, value: Json, channel: Channel, path: Path, kind: type) -> Tree | None:
+        if not isinstance(value, kind):
+            self.fault(path, f"expected a {'table' if kind is dict else 'list'}")
+            return None
+        try:
+            return compile_tree(value, channel, vars=self.vars)
+        except TreeErrors as errors:
+            for below, what in errors.faults:
+                self.fault((*path, *below), what)
+            return None
+
+    def choice(self, key: str, choices: Sequence[str], default: str) -> str:
+        value = self.merged.get(key, default)
+        if value not in choices:
+            self.fault((key,), f"expected one of {', '.join(choices)}")
+            return default
+        return str(value)
+
+
+def _compile_writer(reader: _Reader, destination: AnyDestination) -> Writer:
+    match destination.type:
+        case "slack":
+            return SlackWriter(
+                text=reader.template("text", "slack"),
+                blocks=reader.tree("blocks", "slack", list),
+                color=reader.template("color", "text"),
+                shown=destination.limits.content,
+            )
+        case "http":
+            return _http_writer(reader)
+        case "github":
+            return _github_writer(reader)
+        case "email":
+            return _email_writer(reader, destination)
+        case "log":
+            return LogWriter(text=reader.template("text", "text"), level=reader.choice("level", LOG_LEVELS, "info"))
+
+
+def _http_writer(reader: _Reader) -> HttpWriter:
+    bodies = [kind for kind in ("json", "form", "body") if reader.has(kind)]
+    if len(bodies) > 1:
+        reader.fault((bodies[1],), f"one body only: `{bodies[0]}` is given as well")
+    body: tuple[str, Tree] | None = None
+    if bodies:
+        kind = bodies[0]
+        tree = reader.tree(kind, "text", {"json": object, "form": dict, "body": str}[kind])
+        body = (kind, tree) if tree else None
+    headers = reader.templates("headers", "header")
+    for name in headers:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            reader.fault(("headers", name), "not a header name")
+    return HttpWriter(
+        method=reader.choice("method", METHODS, "POST"),
+        path=reader.template("path", "path"),
+        query=reader.templates("query", "text"),
+        headers=headers,
+        body=body,
+        status=_expected_status(reader),
+    )
+
+
+def _expected_status(reader: _Reader) -> tuple[int, ...]:
+    expect = reader.merged.get("expect")
+    if expect is None:
+        return ()
+    if not isinstance(expect, dict) or expect.keys() != {"status"}:
+        reader.fault(("expect",), "expected { status = [200, …] }")
+        return ()
+    status = expect["status"]
+    codes = status if isinstance(status, list) else [status]
+    if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
+        reader.fault(("expect", "status"), "expected a list of HTTP status codes such as [200, 409]")
+        return ()
+    return tuple(cast("list[int]", codes))
+
+
+def _github_writer(reader: _Reader) -> GithubWriter:
+    dispatch = reader.merged.get("dispatch", {})
+    if not isinstance(dispatch, dict):
+        reader.fault(("dispatch",), "expected a table with `event_type` and `client_payload`")
+        dispatch = {}
+    for name in dispatch:
+        if name not in ("event_type", "client_payload"):
+            reader.fault(("dispatch", name), "unknown key; `dispatch` takes `event_type` and `client_payload`")
+    event_type = None
+    if "event_type" in dispatch:
+        event_type = reader._template(dispatch["event_type"], "text", ("dispatch", "event_type"))
+    payload = None
+    if "client_payload" in dispatch:
+        payload = reader.subtree(dispatch["client_payload"], "text", ("dispatch", "client_payload"), dict)
+    return GithubWriter(event_type=event_type, client_payload=payload)
+
+
+def _email_writer(reader: _Reader, destination: AnyDestination) -> EmailWriter:
+    assert isinstance(destination, EmailDestination)
+    recipients = reader.list_of_templates("recipients", "header")
+    cc = reader.list_of_templates("cc", "header")
+    if not recipients and not any(path[-1:] == ("recipients",) for path, _ in reader.faults):
+        reader.fault((), f'nobody to write to: give `recipients` here or in destination "{destination.name}"')
+    if not destination.allowed_domains and not all(template.static for template in (*recipients, *cc)):
+        reader.fault(
+            ("recipients",), f'a templated recipient needs `allowed_domains` in destination "{destination.name}"'
+        )
+    return EmailWriter(
+        recipients=recipients,
+        cc=cc,
+        subject=reader.template("subject", "header"),
+        text=reader.template("text", "text"),
+        html=reader.template("html", "html"),
+        headers=reader.templates("headers", "header"),
+        allowed_domains=tuple(domain.lower() for domain in destination.allowed_domains),
+        shown=destination.limits.content,
+    )
+
+
+def merge(under: DefaultTree, over: DefaultTree | Json) -> DefaultTree | Json:
+    """Return `over` laid over `under`: tables merge at every depth, everything else is replaced whole."""
+    if not isinstance(under, Mapping) or not isinstance(over, Mapping):
+        return over
+    merged: dict[str, DefaultTree] = dict(under)
+    for key, value in over.items():
+        merged[key] = cast("DefaultTree", merge(merged[key], value) if key in merged else value)
+    return merged
+
+
+def plain(tree: DefaultTree) -> DefaultTree:
+    """Return the part of a destination's defaults that holds no secret; a list with a secret is left out whole."""
+    if isinstance(tree, dict):
+        return {key: plain(value) for key, value in tree.items() if not _is_secret(value)}
+    if isinstance(tree, list):
+        return [plain(value) for value in tree]
+    return tree.reveal() if isinstance(tree, Text) else tree
+
+
+def _is_secret(tree: DefaultTree) -> bool:
+    if isinstance(tree, Text):
+        return tree.is_secret
+    return isinstance(tree, list) and any(map(_is_secret, tree))
+
+
+def _checked_path(template: Template, context: Context) -> str:
+    """Return the rendered path. What a template inserted may not climb, vanish or hide in it."""
+    path = template.render(context)
+    if template.static:
+        return path
+    for segment in path.strip("/").split("/"):
+        name = unquote(segment)
+        if name in ("", ".", "..") or any(ord(character) < 32 or ord(character) == 127 for character in name):
+            raise MessageError(
+                f"the path `{path[:200]}` has a segment that is empty, `.`, `..` or has control characters"
+            )
+    return path
+
+
+def _thread(told: Told) -> str | None:
+    prompt = told.change.prompt
+    return None if prompt is None else f"{prompt.source}/{prompt.project_id}/{prompt.name}"
+
+
+def _unknown_key(name: str, known: Iterable[str], types: Iterable[str]) -> str:
+    return f"unknown key for {' and '.join(sorted(types))}{suggestion(name, known)}"
+
+
+def _compact(value: Json) -> str:
+    return msgspec.json.encode(value).decode()

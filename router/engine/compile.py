@@ -1,0 +1,81 @@
+"""From a rules file to a ruleset: everything that can fail about it is tried here, and every fault is told at once."""
+
+import hashlib
+
+import msgspec
+
+from router.domain.json import Json, JsonObject
+from router.domain.problem import Problem, RulesError
+from router.engine.action import Path, compile_action
+from router.engine.match import CLAUSES, compile_match
+from router.engine.ruleset import Rule, Ruleset
+from router.engine.rulesfile import RulesFile, RuleSpec, dotted
+from router.engine.suggest import suggestion
+from router.engine.trial import try_rules
+
+
+def compile_ruleset(file: RulesFile) -> Ruleset:
+    """Compile every match and action. Raises RulesError with every fault found in the file."""
+    problems: list[Problem] = []
+    rules = tuple(_compile_rule(file, spec, problems) for spec in file.rules)
+    if problems:
+        raise RulesError(tuple(sorted(problems)))
+    canonical = file.canonical()
+    ruleset = Ruleset(
+        digest=hashlib.sha256(canonical).hexdigest()[:16],
+        text=canonical.decode(),
+        rules=rules,
+        sources=file.sources,
+        destinations=file.destinations,
+        vars=file.vars,
+    )
+    problems = [
+        Problem(file.place("rules", rule.index, "actions", position), f"rules[{rule.index}].actions[{position}]", what)
+        for rule, position, what in try_rules(ruleset)
+    ]
+    if problems:
+        raise RulesError(tuple(sorted(problems)))
+    return ruleset
+
+
+def _compile_rule(file: RulesFile, spec: RuleSpec, problems: list[Problem]) -> Rule:
+    def fault(path: Path, what: str) -> None:
+        problems.append(Problem(file.place(*path), dotted(path), what))
+
+    where: Path = ("rules", spec.index)
+    known: dict[str, Json] = {}
+    for name, wanted in spec.match.items():
+        if name in CLAUSES:
+            known[name] = wanted
+        else:
+            fault((*where, "match", name), f"unknown clause{suggestion(name, CLAUSES)}")
+    match, faults = compile_match(known)
+    for clause, what in faults:
+        fault((*where, "match", *clause), what)
+    actions = []
+    keys: dict[str, int] = {}
+    for position, table in enumerate(spec.actions):
+        key = action_key(table)
+        if keys.setdefault(key, position) != position:
+            fault((*where, "actions", position), f"the same as actions[{keys[key]}]; give one of them an `id`")
+        action, action_faults = compile_action(table, position, key, file.destinations, file.vars)
+        actions.append(action)
+        for below, what in action_faults:
+            fault(below if below[:1] == ("destinations",) else (*where, "actions", position, *below), what)
+    return Rule(
+        name=spec.name,
+        description=spec.description,
+        enabled=spec.enabled,
+        mode=spec.mode,
+        match=match,
+        actions=tuple(actions),
+        index=spec.index,
+    )
+
+
+def action_key(table: JsonObject) -> str:
+    """Return the action's identity: its `id`, else the digest of its own table; never its place."""
+    id = table.get("id")
+    if isinstance(id, str):
+        return id
+    return hashlib.sha256(msgspec.json.encode(table, order="deterministic")).hexdigest()[:16]

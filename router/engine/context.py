@@ -1,0 +1,174 @@
+"""What templates can name: `event`, `prompt`, `author`, `change`, `changes`, `label`, `rule`, `vars`, `body`.
+
+Absent things are null and absent lists empty, never undefined. Times are ISO 8601 text in UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from router.domain.change import Change, Version
+from router.domain.event import Event
+from router.domain.json import Json
+from router.engine.content import config_of, config_text, differ, messages_of, text_of, variables_of
+from router.engine.match import is_rollback, moved_from, previous
+from router.engine.template import lenient
+
+Context: TypeAlias = dict[str, object]
+
+API_USER: Final = "API user"
+"""Langfuse's own word for an author without name and e-mail: web/src/features/slack (buildPromptVersionMessage)."""
+
+
+class Told(Struct, frozen=True):
+    """A change as a rule means it: with the label that its match named."""
+
+    change: Change
+    label: str | None
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """What templates can name beside the changes. `project_urls` is by source."""
+
+    rule: str
+    description: str = ""
+    vars: Mapping[str, Json] = {}
+    project_urls: Mapping[str, str | None] = {}
+
+
+_OWN: Final = frozenset({"event", "prompt", "author", "label"})
+"""What each of `changes` has beside all that `change` has."""
+
+
+def context_of(told: Sequence[Told], setting: Setting) -> Context:
+    """Return the template context of a firing; with several changes the last one is `change` and `prompt`."""
+    views = [_view(one, setting) for one in told]
+    last = views[-1]
+    return {
+        "event": last["event"],
+        "prompt": last["prompt"],
+        "author": last["author"],
+        "label": last["label"],
+        "change": {key: value for key, value in last.items() if key not in _OWN},
+        "changes": views,
+        "rule": {"name": setting.rule, "description": setting.description},
+        "vars": setting.vars,
+        "body": lenient(told[-1].change.event.body),
+    }
+
+
+def author_of(event: Event) -> str:
+    user = event.user
+    return (user and (user.name or user.email)) or API_USER
+
+
+def _view(told: Told, setting: Setting) -> Context:
+    change, event = told.change, told.change.event
+    view: Context = {
+        "event": _event_view(event, change),
+        "prompt": _prompt_view(change, setting.project_urls.get(event.source)),
+        "author": author_of(event),
+        "label": told.label,
+        "labels_gained": change.labels_gained,
+        "labels_lost": change.labels_lost,
+        "labels_removed": change.labels_removed,
+        "tags_gained": change.tags_gained,
+        "tags_lost": change.tags_lost,
+        "moved": [{"label": move.label, "from": move.from_, "to": move.to} for move in change.moved],
+        "moved_from": moved_from(change, told.label),
+        "rollback": is_rollback(change, told.label),
+        "versions_left": change.versions_left,
+        "assumed": change.assumed,
+        "quiet": change.quiet,
+    }
+    return view | comparison(change, told.label)
+
+
+def comparison(change: Change, label: str | None) -> Context:
+    """Return what differs between the version and the one that it replaced."""
+    before = previous(change, label)
+    after = change.version
+    old = before.content if before else None
+    new = after.content if after else None
+    old_text, new_text = text_of(old), text_of(new)
+    text = differ(old_text, new_text) if old_text is not None and new_text is not None else differ("", "")
+    config = differ(config_text(old), config_text(new)) if old and new else differ("", "")
+    had, has = variables_of(old), variables_of(new)
+    known = had is not None and has is not None
+    return {
+        "previous": before and _previous_view(before),
+        "diff": text.text,
+        "config_diff": config.text,
+        "added": text.added,
+        "removed": text.removed,
+        "variables_gained": sorted(has - had) if known and had is not None and has is not None else [],
+        "variables_lost": sorted(had - has) if known and had is not None and has is not None else [],
+    }
+
+
+def _event_view(event: Event, change: Change) -> Context:
+    user = event.user
+    return {
+        "id": event.id,
+        "type": event.type,
+        "action": change.action,
+        "source": event.source,
+        "origin": change.origin,
+        "timestamp": _iso(event.timestamp),
+        "user": user and {"name": user.name, "email": user.email},
+        "replay": False,
+    }
+
+
+def _prompt_view(change: Change, project_url: str | None) -> Context | None:
+    version, prompt = change.version, change.prompt
+    if version is None or prompt is None:
+        return None
+    content = version.content
+    folder, slash, _ = prompt.name.partition("/")
+    return {
+        "name": prompt.name,
+        "folder": folder if slash else "",
+        "version": version.number,
+        "labels": list(version.labels or ()),
+        "tags": list(version.tags or ()),
+        "type": content.type if content else None,
+        "text": text_of(content),
+        "messages": lenient(messages_of(content)),
+        "config": lenient(config_of(content)),
+        "variables": sorted(variables_of(content) or ()),
+        "commit_message": content.commit_message if content else None,
+        "created_by": content.created_by if content else None,
+        "project_id": prompt.project_id,
+        "created_at": _iso(content.created_at if content else None),
+        "updated_at": _iso(version.updated_at),
+        "url": prompt_url(project_url, prompt.project_id, prompt.name, version.number),
+    }
+
+
+def prompt_url(base: str | None, project_id: str, name: str, version: int) -> str | None:
+    """Return the page of a version in Langfuse: `{host}/project/{projectId}/prompts/{name}?version=N`."""
+    if not base:
+        return None
+    return f"{base.rstrip('/')}/project/{quote(project_id, safe='')}/prompts/{quote(name, safe='')}?version={version}"
+
+
+def _previous_view(version: Version) -> Context:
+    content = version.content
+    return {
+        "version": version.number,
+        "text": text_of(content),
+        "labels": list(version.labels or ()),
+        "config": lenient(config_of(content)),
+        "commit_message": content.commit_message if content else None,
+        "created_at": _iso(content.created_at if content else None),
+    }
+
+
+def _iso(time: datetime | None) -> str | None:
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

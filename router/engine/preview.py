@@ -1,0 +1,51 @@
+"""One event through the real ledger and the real plan, without a store: for `dry-run`, tests and the playground."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from router.domain.change import Change
+from router.domain.event import Event, EventStatus
+from router.domain.ledger import Ledger
+from router.engine.ledger import change_of, derive, with_contents
+from router.engine.plan import Plan, plan
+from router.engine.ruleset import Ruleset
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """What would happen. `changes` has the one that somebody acted on first; it is empty if `status` tells nothing."""
+
+    event: Event
+    status: EventStatus
+    reason: str
+    changes: tuple[Change, ...]
+    plan: Plan
+
+
+def preview(ruleset: Ruleset, event: Event, previous: Sequence[Event] = (), known: Ledger | None = None) -> Preview:
+    """Apply `previous` in order as history, then plan `event`; every wait is taken as over.
+
+    Previous events of other prompts or types change nothing that this one can see.
+    """
+    if event.prompt is None:
+        change = change_of(event)
+        return Preview(
+            event=event, status="routed", reason="", changes=(change,), plan=plan(ruleset, [change], capture=True)
+        )
+    ledger = known or Ledger(prompt=event.prompt)
+    for earlier in previous:
+        if earlier.prompt == event.prompt:
+            ledger = derive(ledger, [earlier]).ledger
+    derived = derive(ledger, [event])
+    status, reason = derived.statuses[event.id]
+    changes = tuple(with_contents(change, derived.ledger.contents) for change in derived.changes)
+    ordered = tuple(sorted(changes, key=lambda change: (change.origin == "inferred", change.half)))
+    return Preview(
+        event=event, status=status, reason=reason, changes=ordered, plan=plan(ruleset, ordered, capture=True)
+    )
+
+
+def only_rule(ruleset: Ruleset, name: str) -> Ruleset:
+    """Return the ruleset with that one rule."""
+    return msgspec.structs.replace(ruleset, rules=tuple(rule for rule in ruleset.rules if rule.name == name))

@@ -1,0 +1,44 @@
+"""The ruleset in force: compiled rules, and what they refer to."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from router.domain.delivery import Mode
+from router.domain.destination import AnyDestination
+from router.domain.json import Json
+from router.domain.source import Source
+from router.engine.action import CompiledAction
+from router.engine.context import Setting
+from router.engine.match import Match
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One entry of the ruleset; `index` is its place in the file."""
+
+    name: str
+    description: str
+    enabled: bool
+    mode: Mode
+    match: Match
+    actions: tuple[CompiledAction, ...]
+    index: int
+
+
+class Ruleset(Struct, frozen=True, kw_only=True):
+    """All rules in force, with what they refer to. `digest` names the rules alone, without destinations and secrets."""
+
+    digest: str
+    text: str
+    rules: tuple[Rule, ...]
+    sources: dict[str, Source]
+    destinations: dict[str, AnyDestination]
+    vars: Mapping[str, Json]
+
+    def setting(self, rule: Rule) -> Setting:
+        return Setting(
+            rule=rule.name,
+            description=rule.description,
+            vars=self.vars,
+            project_urls={name: source.project_url for name, source in self.sources.items()},
+        )

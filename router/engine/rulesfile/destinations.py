@@ -1,0 +1,136 @@
+"""Reads `[destinations]`: what each extends, what it is, and the action keys that stand in it."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from router.domain.destination import (
+    AnyDestination,
+    DefaultTree,
+    EmailDestination,
+    GithubDestination,
+    HttpDestination,
+    Limits,
+    LogDestination,
+    Rate,
+    SlackDestination,
+)
+from router.domain.json import Json, JsonObject
+from router.domain.message import DestinationType
+from router.domain.text import Text
+from router.engine.rulesfile.document import Path
+from router.engine.rulesfile.expand import HOLE
+from router.engine.rulesfile.merged import laid_over
+from router.engine.rulesfile.reader import WRITTEN_OUT, Reader, shown
+from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINATIONS, LIMITS, NOT_YET, is_later
+from router.engine.suggest import suggestion
+
+SLACK_RATE: Final = Rate(1, timedelta(seconds=1))
+_SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "x-api-key"})
+_BUILD: Final[Mapping[DestinationType, Callable[..., AnyDestination]]] = {
+    "slack": SlackDestination,
+    "http": HttpDestination,
+    "github": GithubDestination,
+    "email": EmailDestination,
+    "log": LogDestination,
+}
+
+
+def read_destinations(reader: Reader) -> dict[str, AnyDestination]:
+    """Return the destinations that can be read."""
+    return {name: made for name in reader.merged.destinations if (made := _destination(reader, name))}
+
+
+def _destination(reader: Reader, name: str) -> AnyDestination | None:
+    path = ("destinations", name)
+    reader.check_name(path, name)
+    table = _inherited(reader, name)
+    if table is None:
+        return None
+    type = _type(reader, path, table)
+    if type is None:
+        return None
+    own = DESTINATIONS[type]
+    reader.unknown(path, table, ("type", "extends", *own, *LIMITS, *ACTION_KEYS[type]), type)
+    fields = reader.fields(path, table, own)
+    limits = reader.fields(path, table, LIMITS)
+    if type == "slack":
+        limits.setdefault("rate", SLACK_RATE)
+    defaults = _defaults(reader, path, {key: table[key] for key in table if key in ACTION_KEYS[type]})
+    if any(key.required and (key.field or own_name) not in fields for own_name, key in own.items()):
+        return None
+    return _BUILD[type](name=name, limits=Limits(**limits), defaults=defaults, **fields)
+
+
+def _inherited(reader: Reader, name: str) -> JsonObject | None:
+    """Return a destination's table laid over those that it extends; None if they cannot be found."""
+    path = ("destinations", name, "extends")
+    names = reader.merged.ancestry(name)
+    table: JsonObject = {}
+    for ancestor in reversed(names):
+        table = laid_over(table, reader.merged.destination(ancestor))
+    last = reader.merged.destination(names[-1]).get("extends")
+    if last is None:
+        return table
+    if not isinstance(last, str):
+        reader.fault(("destinations", names[-1], "extends"), f"expected a destination's name, got {shown(last)}")
+    elif last in names:
+        reader.fault(path, f"goes round in a circle: {' → '.join((*names, last))}")
+    else:
+        others = [other for other in reader.merged.destinations if other != names[-1]]
+        reader.fault(("destinations", names[-1], "extends"), f'no destination "{last}"{suggestion(last, others)}')
+    return None
+
+
+def _type(reader: Reader, path: Path, table: JsonObject) -> DestinationType | None:
+    type = table.get("type")
+    if type in DESTINATION_TYPES:
+        return type
+    if is_later("destination", "type", type):
+        reader.fault((*path, "type"), NOT_YET)
+    elif "type" not in table:
+        reader.fault(path, f"`type` is missing: one of {', '.join(DESTINATION_TYPES)}")
+    else:
+        hint = suggestion(type, DESTINATION_TYPES) if isinstance(type, str) else ""
+        reader.fault((*path, "type"), f"expected one of {', '.join(DESTINATION_TYPES)}, got {shown(type)}{hint}")
+    return None
+
+
+def _defaults(reader: Reader, path: Path, table: JsonObject) -> dict[str, DefaultTree]:
+    """Return the action keys that stand in a destination."""
+    defaults: dict[str, DefaultTree] = {}
+    reader.refuse_later_expect(path, table)
+    for key, value in table.items():
+        _no_mixture(reader, (*path, key), value)
+        defaults[key] = reader.contents((*path, key), key, reader.tree((*path, key), value, replaced=True))
+    headers = defaults.get("headers")
+    if isinstance(headers, dict):
+        defaults["headers"] = {
+            name: _header(reader, (*path, "headers", name), name, value) for name, value in headers.items()
+        }
+    return defaults
+
+
+def _header(reader: Reader, path: Path, name: str, value: DefaultTree) -> DefaultTree:
+    """Return a header's value; a literal credential is kept like one that came from outside."""
+    if name.lower() not in _SECRET_HEADERS or not isinstance(value, str) or _is_template(value):
+        return value
+    reader.warn(path, WRITTEN_OUT)
+    return Text.secret(value)
+
+
+def _no_mixture(reader: Reader, path: Path, value: Json) -> None:
+    """Refuse a string that is both template and secret: secrets are merged in when all is rendered."""
+    match value:
+        case str() if HOLE in value.replace("$$", "") and _is_template(value):
+            reader.fault(path, "`${…}` and a template cannot stand in one string: secrets join when a message is sent")
+        case Mapping():
+            for key, inner in value.items():
+                _no_mixture(reader, (*path, key), inner)
+        case list():
+            for index, inner in enumerate(value):
+                _no_mixture(reader, (*path, index), inner)
+
+
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text

@@ -1,0 +1,369 @@
+"""How single values are written in a rules file, and what they become."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from router.domain.destination import DefaultTree, Rate
+from router.domain.json import JsonObject
+from router.domain.text import MASK, Text
+from router.engine.rulesfile.expand import Placeholder
+
+Item = TypeVar("Item")
+
+
+class Unfit(ValueError):
+    """A value is not what its key wants. The text says how; empty: just not what the kind wants.
+
+    `at`: which item of a list.
+    """
+
+    def __init__(self, what: str = "", at: int | None = None) -> None:
+        super().__init__(what)
+        self.at = at
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """How a value is written. `read` raises Unfit.
+
+    `text`: it stays text, so a placeholder may stand for it. `secret`: no message may show it.
+    `userinfo`: a URL that may hold a password.
+    """
+
+    wanted: str
+    read: Callable[[DefaultTree], object]
+    schema: JsonObject
+    text: bool = False
+    secret: bool = False
+    userinfo: bool = False
+
+
+DURATION_PATTERN: Final = "^([0-9]+)(ms|s|m|h|d)$"
+_LONGEST: Final = timedelta(days=36_500)
+_UNITS: Final = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_SIZES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def plain(value: DefaultTree) -> DefaultTree:
+    """Return what came in through `${…}` as any other string."""
+    return value.reveal() if isinstance(value, Text) else value
+
+
+def _string(value: DefaultTree) -> str:
+    value = plain(value)
+    if not isinstance(value, str):
+        raise Unfit
+    return value
+
+
+def _filled(value: DefaultTree) -> str:
+    if not (text := _string(value).strip()):
+        raise Unfit("is empty")
+    return text
+
+
+def _as_text(value: DefaultTree) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text(_string(value))
+
+
+def _filled_text(value: DefaultTree) -> Text:
+    text = _as_text(value)
+    if not text.reveal().strip():
+        raise Unfit("is empty")
+    return text
+
+
+def _line(value: DefaultTree) -> Text:
+    text = _filled_text(value)
+    if not text.reveal().isprintable():
+        raise Unfit("has a line break or a control character in it")
+    return text
+
+
+def _masked(text: Text) -> Text:
+    return text if isinstance(text, Placeholder) else Text.secret(text.reveal())
+
+
+def _secret(value: DefaultTree) -> Text:
+    return _masked(_filled_text(value))
+
+
+def _credential(value: DefaultTree) -> Text:
+    """Read a secret that goes into a header: one line of it."""
+    return _masked(_line(value))
+
+
+def _optional_secret(value: DefaultTree) -> Text | None:
+    return _credential(value) if _as_text(value).reveal() else None
+
+
+def _items(value: DefaultTree, read: Callable[[DefaultTree], Item], wanted: str) -> tuple[Item, ...]:
+    """Return every item of a list. Raises Unfit for the first that is not `wanted`, saying which."""
+    if not isinstance(value, list):
+        raise Unfit
+    items: list[Item] = []
+    for index, item in enumerate(value):
+        try:
+            items.append(read(item))
+        except Unfit as error:
+            raise Unfit(str(error) or f"expected {wanted}", at=index) from error
+    return tuple(items)
+
+
+def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise Unfit("is an empty list")
+    return items
+
+
+def _secrets(value: DefaultTree) -> tuple[Text, ...]:
+    return _some(_items(value, _secret, "a string")) if isinstance(value, list) else (_secret(value),)
+
+
+def _integer(value: DefaultTree) -> int:
+    if isinstance(value, Text) and re.fullmatch("[0-9]{1,18}", value.reveal().strip()):
+        return int(value.reveal())
+    if type(value) is not int:
+        raise Unfit
+    return value
+
+
+def _within(low: int, high: int) -> Callable[[DefaultTree], int]:
+    def read(value: DefaultTree) -> int:
+        number = _integer(value)
+        if not low <= number <= high:
+            raise Unfit
+        return number
+
+    return read
+
+
+def _bool(value: DefaultTree) -> bool:
+    if isinstance(value, Text):
+        value = {"true": True, "false": False}.get(value.reveal().strip().lower())
+    if not isinstance(value, bool):
+        raise Unfit
+    return value
+
+
+def _duration(value: DefaultTree) -> timedelta:
+    found = re.fullmatch(DURATION_PATTERN, _string(value))
+    if not found:
+        raise Unfit
+    if len(found[1]) > 15 or int(found[1]) * (_UNITS[found[2]] / timedelta(seconds=1)) > _LONGEST.total_seconds():
+        raise Unfit("expected a duration of at most 100 years")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _positive_duration(value: DefaultTree) -> timedelta:
+    if not (duration := _duration(value)):
+        raise Unfit("expected a duration longer than 0")
+    return duration
+
+
+def _durations(value: DefaultTree) -> tuple[timedelta, ...]:
+    return _items(value, _duration, 'a duration such as "5s"')
+
+
+def _tolerance(value: DefaultTree) -> timedelta | None:
+    return None if plain(value) == "off" else _positive_duration(value)
+
+
+def _size(value: DefaultTree) -> int:
+    if type(value) is int:
+        size = value
+    elif found := re.fullmatch("([0-9]{1,12}) ?([KMG]i?B|B)?", _string(value)):
+        size = int(found[1]) * _SIZES[found[2] or "B"]
+    else:
+        raise Unfit
+    if size < 1:
+        raise Unfit
+    return size
+
+
+def _rate(value: DefaultTree) -> Rate:
+    found = re.fullmatch("([1-9][0-9]{0,8})/([0-9]*)(ms|s|m|h|d)", _string(value))
+    if not found:
+        raise Unfit
+    return Rate(int(found[1]), _positive_duration(f"{found[2] or 1}{found[3]}"))
+
+
+def choice(*choices: str) -> Kind:
+    def read(value: DefaultTree) -> str:
+        text = _string(value)
+        if text not in choices:
+            raise Unfit
+        return text
+
+    wanted = " or ".join(f'"{choice}"' for choice in choices)
+    return Kind(wanted=wanted, read=read, schema={"enum": list(choices)})
+
+
+def _table(value: DefaultTree) -> dict[str, DefaultTree]:
+    if not isinstance(value, dict):
+        raise Unfit
+    return value
+
+
+def _tables(value: DefaultTree) -> tuple[dict[str, DefaultTree], ...]:
+    return _some(_items(value, _table, "a table"))
+
+
+def masked_url(text: Text) -> Text:
+    """Return a URL whose password, if one is written in it, is masked."""
+    if isinstance(text, Placeholder):
+        return text
+    return Text(text.reveal(), re.sub(r"(?<=://)([^:@/]*):.*@", rf"\1:{MASK}@", text.shown, flags=re.DOTALL))
+
+
+def _url(*schemes: str) -> Callable[[DefaultTree], Text]:
+    def read(value: DefaultTree) -> Text:
+        text = _filled_text(value)
+        if not isinstance(text, Placeholder):
+            _check_url(text.reveal(), schemes)
+        return masked_url(text)
+
+    return read
+
+
+def _check_url(url: str, schemes: Sequence[str]) -> None:
+    """Raise Unfit if this is no URL with a host; what it says never shows the URL, which may hold a secret."""
+    if not url.isprintable() or " " in url:
+        raise Unfit("has a space, line break or control character in it")
+    if "{{" in url or "{%" in url:
+        raise Unfit("an address is never a template; `path` and `query` of an action may be")
+    try:
+        parts = urlsplit(url)
+        fit = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fit = False
+    if not fit:
+        raise Unfit(f"expected {_address(schemes)} and a host")
+
+
+def _address(schemes: Sequence[str]) -> str:
+    return "a URL with " + " or ".join(f"{scheme}://" for scheme in schemes)
+
+
+def _secret_url(value: DefaultTree) -> Text:
+    return _masked(_url("https", "http")(value))
+
+
+def _public_url(value: DefaultTree) -> str:
+    return _url("https", "http")(value).reveal()
+
+
+def _store_url(value: DefaultTree) -> Text:
+    text = _filled_text(value)
+    if not isinstance(text, Placeholder) and not re.match(
+        r"sqlite(\+pysqlite)?:///.|postgres(ql)?(\+psycopg)?://.", text.reveal()
+    ):
+        raise Unfit("expected sqlite:///FILE or postgresql://user@host/db")
+    return masked_url(text)
+
+
+def _proxy(value: DefaultTree) -> Text:
+    return Text("env") if plain(value) == "env" else _url("http", "https")(value)
+
+
+def _repository(value: DefaultTree) -> Text:
+    text = _filled_text(value)
+    if not isinstance(text, Placeholder) and not re.fullmatch(r"[\w.-]+/[\w.-]+", text.reveal(), re.ASCII):
+        raise Unfit
+    return text
+
+
+def _sender(value: DefaultTree) -> Text:
+    text = _line(value)
+    if not isinstance(text, Placeholder) and "@" not in text.reveal():
+        raise Unfit
+    return text
+
+
+def _domain(value: DefaultTree) -> str:
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", domain := _string(value)):
+        raise Unfit
+    return domain.lower()
+
+
+def _domains(value: DefaultTree) -> tuple[str, ...]:
+    return _some(_items(value, _domain, 'a domain such as "example.com"'))
+
+
+A_STRING: Final[JsonObject] = {"type": "string", "minLength": 1}
+STRING_LIST: Final[JsonObject] = {"type": "array", "items": A_STRING, "minItems": 1}
+OPEN: Final[JsonObject] = {"type": "object", "additionalProperties": True}
+_DURATION: Final[JsonObject] = {"type": "string", "pattern": DURATION_PATTERN}
+
+STRING = Kind(wanted="a string", read=_string, schema={"type": "string"}, text=True)
+FILLED = Kind(wanted="a string", read=_filled, schema=A_STRING, text=True)
+BOOL = Kind(wanted="true or false", read=_bool, schema={"type": "boolean"})
+PORT = Kind(
+    wanted="a port number from 0 to 65535",
+    read=_within(0, 65535),
+    schema={"type": "integer", "minimum": 0, "maximum": 65535},
+)
+COUNT = Kind(
+    wanted="a whole number from 1 to 1000",
+    read=_within(1, 1000),
+    schema={"type": "integer", "minimum": 1, "maximum": 1000},
+)
+DURATION = Kind(wanted='a duration such as "5s"', read=_duration, schema=_DURATION)
+POSITIVE_DURATION = Kind(wanted='a duration such as "5s"', read=_positive_duration, schema=_DURATION)
+DURATIONS = Kind(
+    wanted='a list of durations such as ["5s", "2m"]', read=_durations, schema={"type": "array", "items": _DURATION}
+)
+TOLERANCE = Kind(
+    wanted='a duration such as "5m", or "off"',
+    read=_tolerance,
+    schema={"type": "string", "pattern": f"{DURATION_PATTERN}|^off$"},
+)
+SIZE = Kind(
+    wanted='a size such as "20MiB"',
+    read=_size,
+    schema={"type": ["string", "integer"], "pattern": "^[0-9]{1,12} ?([KMG]i?B|B)?$", "minimum": 1},
+)
+RATE = Kind(
+    wanted='a rate such as "1/s"',
+    read=_rate,
+    schema={"type": "string", "pattern": "^[1-9][0-9]{0,8}/[0-9]*(ms|s|m|h|d)$"},
+)
+CREDENTIAL = Kind(wanted="a string", read=_credential, schema=A_STRING, text=True, secret=True)
+OPTIONAL_SECRET = Kind(wanted="a string", read=_optional_secret, schema={"type": "string"}, text=True, secret=True)
+SECRETS = Kind(
+    wanted="a string or a list of strings",
+    read=_secrets,
+    schema={"anyOf": [A_STRING, STRING_LIST]},
+    text=True,
+    secret=True,
+)
+HTTP_URL = Kind(
+    wanted=_address(("https", "http")), read=_url("https", "http"), schema=A_STRING, text=True, userinfo=True
+)
+PUBLIC_URL = Kind(wanted=_address(("https", "http")), read=_public_url, schema=A_STRING, text=True)
+SECRET_URL = Kind(
+    wanted=_address(("https", "http")), read=_secret_url, schema=A_STRING, text=True, secret=True, userinfo=True
+)
+SMTP_SCHEMES: Final = ("smtp", "smtps", "smtp+starttls")
+SMTP_URL = Kind(
+    wanted=_address(SMTP_SCHEMES), read=_url(*SMTP_SCHEMES), schema=A_STRING, text=True, secret=True, userinfo=True
+)
+STORE_URL = Kind(wanted="a URL", read=_store_url, schema=A_STRING, text=True, secret=True, userinfo=True)
+PROXY = Kind(wanted='a URL, or "env"', read=_proxy, schema=A_STRING, text=True, secret=True, userinfo=True)
+REPOSITORY = Kind(wanted='a repository such as "acme/prompts"', read=_repository, schema=A_STRING, text=True)
+SENDER = Kind(wanted='an address such as "Prompts <prompts@example.com>"', read=_sender, schema=A_STRING, text=True)
+DOMAINS = Kind(wanted='a list of domains such as ["example.com"]', read=_domains, schema=STRING_LIST)
+TABLE = Kind(wanted="a table", read=_table, schema=OPEN)
+TABLES = Kind(wanted="a list of tables", read=_tables, schema={"type": "array", "items": OPEN, "minItems": 1})

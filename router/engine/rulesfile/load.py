@@ -1,0 +1,212 @@
+"""From the text of a rules file, and of those it includes, to typed values; every fault is told at once."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
+
+import msgspec
+from msgspec import Struct
+
+from router.domain.destination import AnyDestination, DefaultTree
+from router.domain.event import ROUTER_SOURCE
+from router.domain.json import Json, JsonObject
+from router.domain.message import DestinationType
+from router.domain.problem import Place, Problem, RulesError
+from router.domain.source import Source
+from router.domain.text import Text
+from router.engine.rulesfile.destinations import read_destinations
+from router.engine.rulesfile.document import Path, dotted, parse, refusal
+from router.engine.rulesfile.expand import Outside, why
+from router.engine.rulesfile.gather import gather
+from router.engine.rulesfile.merged import Merged
+from router.engine.rulesfile.reader import MissingIs, Reader, shown
+from router.engine.rulesfile.spec import (
+    ACTION_KEYS,
+    DESTINATION_TYPES,
+    LATER,
+    NOT_YET,
+    RULE,
+    SERVER,
+    SOURCE,
+    STORE,
+    Keys,
+    RuleSpec,
+    Server,
+    StoreSettings,
+    is_later,
+)
+
+Settings = TypeVar("Settings", Server, StoreSettings)
+
+
+class RulesFile(Struct, frozen=True, kw_only=True):
+    """What a rules file and the files it includes say.
+
+    `vars` are plain, their `${…}` replaced. `matches`, `times`, `actions` and the rules' matches and actions are as
+    written. `warnings`: what is no fault, but worth a look.
+    """
+
+    path: str
+    server: Server
+    store: StoreSettings
+    sources: dict[str, Source]
+    destinations: dict[str, AnyDestination]
+    vars: dict[str, Json]
+    matches: dict[str, JsonObject]
+    times: dict[str, JsonObject]
+    actions: dict[str, JsonObject]
+    rules: tuple[RuleSpec, ...]
+    warnings: tuple[Problem, ...]
+    merged: Merged
+    said: JsonObject
+
+    def place(self, *path: str | int) -> Place:
+        """Return where `path` (indexes over all files) is written, or the nearest thing around it."""
+        return self.merged.place(path)
+
+    def canonical(self) -> bytes:
+        """Return the rules as JSON, the same for whatever order of keys; secret-free, and before any `${…}`."""
+        return msgspec.json.encode(self.said, order="deterministic")
+
+
+def read_rules(path: str, outside: Outside, *, missing: MissingIs) -> RulesFile:
+    """Return what the file at `path` says. Raises RulesError with every fault, in the order of the files.
+
+    `missing`: whether a `${…}` that cannot be had is a fault, or a warning with a placeholder in its place.
+    """
+    try:
+        text = outside.read(path)
+    except (OSError, ValueError) as error:
+        raise refusal(Place(path), f"cannot be read: {why(error)}") from error
+    return _read(Reader(parse(path, text), outside, missing))
+
+
+def _read(reader: Reader) -> RulesFile:
+    gather(reader)
+    server = _settings(reader, "server", SERVER, Server)
+    store = _settings(reader, "store", STORE, StoreSettings)
+    sources = _sources(reader)
+    destinations = read_destinations(reader)
+    vars = cast("dict[str, Json]", _revealed(reader.tree(("vars",), reader.table(("vars",)), replaced=True)))
+    rules = _rules(reader)
+    if reader.problems:
+        raise RulesError(reader.in_order(reader.problems))
+    return RulesFile(
+        path=reader.merged.main.file,
+        server=server,
+        store=store,
+        sources=sources,
+        destinations=destinations,
+        vars=vars,
+        matches={},
+        times={},
+        actions={},
+        rules=rules,
+        warnings=reader.in_order(reader.warnings),
+        merged=reader.merged,
+        said={
+            "vars": reader.table(("vars",)),
+            "matches": {},
+            "times": {},
+            "actions": {},
+            "rules": [
+                {**reader.merged.rule(index), "actions": rules[index].actions}
+                for index in range(len(reader.merged.rules))
+            ],
+        },
+    )
+
+
+def _settings(reader: Reader, name: str, keys: Keys, build: Callable[..., Settings]) -> Settings:
+    table = reader.table((name,))
+    reader.unknown((name,), table, tuple(keys), name)
+    fields = reader.fields((name,), table, keys)
+    if name == "server" and fields.get("admin_port") and fields["admin_port"] == fields.get("port", Server().port):
+        reader.fault(("server", "admin_port"), "the same as `port`")
+    return build(**fields)
+
+
+def _sources(reader: Reader) -> dict[str, Source]:
+    tables = reader.table(("sources",))
+    if not tables:
+        reader.fault(("sources",), "there is none: add [sources.NAME] with the `secret` of a Langfuse webhook")
+    sources: dict[str, Source] = {}
+    for name, table in tables.items():
+        path = ("sources", name)
+        reader.check_name(path, name)
+        if name == ROUTER_SOURCE:
+            reader.fault(path, f'"{name}" is the router\'s own source; choose another name')
+        if not isinstance(table, Mapping):
+            reader.fault(path, f"expected a table, got {shown(table)}")
+            continue
+        reader.unknown(path, table, tuple(SOURCE), "source")
+        fields = reader.fields(path, table, SOURCE)
+        if "secrets" in fields:
+            sources[name] = Source(name=name, **fields)
+    return sources
+
+
+def _rules(reader: Reader) -> tuple[RuleSpec, ...]:
+    if not reader.merged.rules:
+        reader.fault(("rules",), "there is none: add [[rules]] with a `name`, a `match` and `actions`")
+    rules = [rule for index in range(len(reader.merged.rules)) if (rule := _rule(reader, index))]
+    first: dict[str, int] = {}
+    for rule in rules:
+        if first.setdefault(rule.name, rule.index) != rule.index:
+            taken = ("rules", first[rule.name], "name")
+            what = f'"{rule.name}" is the name of {dotted(taken[:2])} too ({reader.merged.place(taken)})'
+            reader.fault(("rules", rule.index, "name"), what)
+    return tuple(rules)
+
+
+def _rule(reader: Reader, index: int) -> RuleSpec | None:
+    path: Path = ("rules", index)
+    table = reader.merged.rule(index)
+    reader.unknown(path, table, tuple(RULE), "rule")
+    fields = reader.fields(path, table, RULE, replaced=False)
+    actions = table.get("actions")
+    if isinstance(actions, list):
+        fields["actions"] = tuple(
+            _action(reader, (*path, "actions", position), action)
+            for position, action in enumerate(actions)
+            if isinstance(action, Mapping)
+        )
+    if "name" not in fields:
+        return None
+    fields.setdefault("actions", ())
+    return RuleSpec(index=index, **fields)
+
+
+def _action(reader: Reader, path: Path, table: JsonObject) -> JsonObject:
+    """Return an action with the files that it names put in."""
+    to = table.get("to")
+    names = to if isinstance(to, list) else [to]
+    types = {_type_of(reader, name) for name in names if isinstance(name, str) and name in reader.merged.destinations}
+    for key in table:
+        later = any(key in LATER.get(type, ()) and key in ACTION_KEYS[type] for type in types if type)
+        if later or is_later("action", key, None):
+            reader.fault((*path, key), NOT_YET)
+    reader.refuse_later_expect(path, table)
+    return {
+        key: cast("Json", reader.contents((*path, key), key, cast("DefaultTree", value)))
+        for key, value in table.items()
+    }
+
+
+def _type_of(reader: Reader, name: str) -> DestinationType | None:
+    for ancestor in reader.merged.ancestry(name):
+        type = reader.merged.destination(ancestor).get("type")
+        if type in DESTINATION_TYPES:
+            return type
+    return None
+
+
+def _revealed(value: DefaultTree) -> Json:
+    match value:
+        case Text():
+            return value.reveal()
+        case dict():
+            return {key: _revealed(inner) for key, inner in value.items()}
+        case list():
+            return [_revealed(inner) for inner in value]
+        case _:
+            return value

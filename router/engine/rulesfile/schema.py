@@ -1,0 +1,227 @@
+"""The JSON Schema of the rules file, for editors that complete and check TOML.
+
+Made from the tables that the reader uses and the clauses that the matcher knows. It knows less than `check`: names,
+templates and what other files say are beyond it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from router.domain.json import Json, JsonObject
+from router.domain.message import DestinationType
+from router.engine.match import BOOLS, CHOICES, CLAUSES, NUMBERS, SETS, STRINGS
+from router.engine.rulesfile.kinds import A_STRING, OPEN, STRING_LIST
+from router.engine.rulesfile.spec import (
+    ACTIONS,
+    ANY_ACTION,
+    DESTINATION_TYPES,
+    DESTINATIONS,
+    LATER,
+    LIMITS,
+    RULE,
+    SERVER,
+    SOURCE,
+    STORE,
+    TOP,
+    Key,
+    Keys,
+    is_later,
+)
+
+_FROM_OUTSIDE: Final[JsonObject] = {"type": "string", "pattern": r"\$\{"}
+_TEXT: Final[JsonObject] = {"type": "string"}
+_SOME: Final[JsonObject] = {"anyOf": [A_STRING, STRING_LIST]}
+_STRING_CLAUSE: Final[JsonObject] = {
+    "anyOf": [
+        A_STRING,
+        STRING_LIST,
+        {
+            "type": "object",
+            "properties": {
+                **dict.fromkeys(("regex", "prefix", "suffix", "contains"), _TEXT),
+                "ignore_case": {"type": "boolean"},
+            },
+            "additionalProperties": False,
+        },
+    ]
+}
+_SET_CLAUSE: Final[JsonObject] = {
+    "anyOf": [
+        A_STRING,
+        STRING_LIST,
+        {
+            "type": "object",
+            "properties": dict.fromkeys(("any", "all", "none"), _SOME),
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+    ]
+}
+_NUMBER_CLAUSE: Final[JsonObject] = {
+    "anyOf": [
+        {"type": "number"},
+        {
+            "type": "object",
+            "properties": {name: {"type": "number"} for name in ("eq", "ne", "gt", "gte", "lt", "lte")},
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+    ]
+}
+
+CLAUSE_ABOUT: Final[Mapping[str, str]] = {
+    "type": 'The kind of event ("prompt-version"); "*": all kinds.',
+    "source": "The source that the event came to.",
+    "action": "What was done to the version.",
+    "project": "The id of the Langfuse project.",
+    "origin": "How the router learnt of it.",
+    "prompt": "The prompt's name; `*` stays in a folder, `**` does not.",
+    "prompt_type": "What the prompt is.",
+    "author": "The user's name or e-mail address, either; ignores case.",
+    "commit_message": 'The version\'s commit message; "" if there is none.',
+    "labels": "Labels that the version has now.",
+    "tags": "Tags that the prompt has now.",
+    "labels_gained": "Labels that the version gained.",
+    "labels_lost": "Labels that the version lost.",
+    "labels_removed": "Labels that were lost and that no version holds now.",
+    "tags_gained": "Tags that the prompt gained.",
+    "tags_lost": "Tags that the prompt lost.",
+    "version": "The version's number.",
+    "moved_from": "The number of the version that held the gained label before.",
+    "versions_left": "How many versions remain after a deletion.",
+    "rollback": "true: the gained label came from a higher version.",
+    "assumed": "false: only what the router saw itself.",
+    "quiet": "true: changes in which nothing can be seen, too.",
+}
+
+
+def json_schema() -> JsonObject:
+    """Return the schema (draft 2020-12) of a rules file; files that it includes fit as well."""
+    parts: dict[str, Json] = {
+        "include": _about("More files with destinations and rules, such as rules.d/*.toml.", STRING_LIST),
+        "server": _about("Where it listens; needs a restart to change.", _table("server", SERVER)),
+        "store": _about("Where it remembers; needs a restart to change.", _table("store", STORE)),
+        "sources": _named("Langfuse webhooks: [sources.prod] is POST /webhooks/prod.", "source"),
+        "destinations": _named("Where messages go.", "destination"),
+        "vars": _about("Plain values for templates, not secret.", OPEN),
+        "rules": _about("What is told, and to whom.", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The rules file of langfuse-router",
+        "type": "object",
+        "properties": {name: parts[name] for name in TOP if name not in LATER["top"]},
+        "additionalProperties": False,
+        "$defs": {
+            "source": _table("source", SOURCE),
+            "destination": _destination(),
+            "rule": _rule(),
+            "match": _match(),
+            "action": _action(),
+        },
+    }
+
+
+def _about(text: str, schema: JsonObject) -> JsonObject:
+    return {"description": text, **schema}
+
+
+def _named(text: str, kind: str) -> JsonObject:
+    return _about(
+        text,
+        {
+            "type": "object",
+            "propertyNames": {"pattern": "^[A-Za-z0-9_.-]+$"},
+            "additionalProperties": {"$ref": f"#/$defs/{kind}"},
+        },
+    )
+
+
+def _object(properties: JsonObject, required: Iterable[str]) -> JsonObject:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def _table(kind: str, keys: Keys) -> JsonObject:
+    return _object(
+        {name: _value(kind, name, key) for name, key in keys.items()},
+        (name for name, key in keys.items() if key.required),
+    )
+
+
+def _value(kind: str, name: str, key: Key) -> JsonObject:
+    """Return how a key's value is written. Outside of rules `${…}` may stand for what is no text, too."""
+    schema = _present(kind, name, key.kind.schema)
+    if kind != "rule" and not key.kind.text:
+        schema = {"anyOf": [schema, _FROM_OUTSIDE]}
+    return _about(key.about, schema)
+
+
+def _present(kind: str, name: str, schema: JsonObject) -> JsonObject:
+    """Return the schema without the values that belong to a later version."""
+    values = schema.get("enum", [True, False] if schema.get("type") == "boolean" else [])
+    assert isinstance(values, list)
+    present = [value for value in values if not is_later(kind, name, value)]
+    return schema if len(present) == len(values) else {"enum": present}
+
+
+def _destination() -> JsonObject:
+    """Return one table for each type; one that extends another may have the keys of any, and lack all of them."""
+    types = {type: _type_keys(type) for type in DESTINATION_TYPES}
+    alternatives: list[Json] = [
+        _object(
+            {"type": {"description": "Where messages go.", "const": type}, **keys},
+            ("type", *(name for name, key in DESTINATIONS[type].items() if key.required)),
+        )
+        for type, keys in types.items()
+    ]
+    heir: dict[str, Json] = {
+        "type": {"description": "Where messages go.", "enum": list(DESTINATION_TYPES)},
+        "extends": _about("Another destination: all of its keys, and the ones here win.", A_STRING),
+    }
+    for keys in types.values():
+        heir |= keys
+    return {"anyOf": [*alternatives, _object(heir, ("extends",))]}
+
+
+def _type_keys(type: DestinationType) -> dict[str, Json]:
+    own = {**DESTINATIONS[type], **LIMITS}
+    return {
+        **{name: _value(type, name, key) for name, key in own.items()},
+        **{name: _about(text, schema) for name, (text, schema) in _actions(type).items()},
+    }
+
+
+def _actions(type: DestinationType) -> dict[str, tuple[str, JsonObject]]:
+    return {name: key for name, key in ACTIONS[type].items() if not is_later(type, name, None)}
+
+
+def _rule() -> JsonObject:
+    keys = {name: _value("rule", name, key) for name, key in RULE.items()}
+    keys["match"] = _about(RULE["match"].about, {"$ref": "#/$defs/match"})
+    keys["actions"] = {**keys["actions"], "items": {"$ref": "#/$defs/action"}}
+    return _object(keys, (name for name, key in RULE.items() if key.required))
+
+
+def _match() -> JsonObject:
+    return _object({name: _about(CLAUSE_ABOUT[name], _clause(name)) for name in CLAUSES}, ())
+
+
+def _clause(name: str) -> JsonObject:
+    if name in CHOICES:
+        return {**_STRING_CLAUSE, "examples": list(CHOICES[name])}
+    if name in STRINGS:
+        return _STRING_CLAUSE
+    if name in SETS:
+        return _SET_CLAUSE
+    return _NUMBER_CLAUSE if name in NUMBERS else {"type": "boolean"} if name in BOOLS else {}
+
+
+def _action() -> JsonObject:
+    """Return one table for the actions of all types: which one `to` means is known to `check` alone."""
+    abouts: dict[str, list[str]] = {name: [text] for name, (text, _) in ANY_ACTION.items()}
+    schemas: dict[str, JsonObject] = {name: schema for name, (_, schema) in ANY_ACTION.items()}
+    for type in DESTINATION_TYPES:
+        for name, (text, schema) in _actions(type).items():
+            abouts.setdefault(name, []).append(f"{type}: {text}")
+            schemas.setdefault(name, schema)
+    return _object({name: _about(" ".join(abouts[name]), schema) for name, schema in schemas.items()}, ("to",))

@@ -1,0 +1,301 @@
+"""The format of a rules file: every table's keys, how each is written, and what it becomes.
+
+The reader and the JSON Schema are both made from these tables, so a key cannot exist in one and not in the other.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec import Struct
+
+from router.domain.delivery import Mode
+from router.domain.destination import ContentShown
+from router.domain.json import JsonObject
+from router.domain.message import DestinationType
+from router.domain.text import Text
+from router.engine.rulesfile.kinds import (
+    A_STRING,
+    BOOL,
+    COUNT,
+    CREDENTIAL,
+    DOMAINS,
+    DURATION,
+    DURATIONS,
+    FILLED,
+    HTTP_URL,
+    OPEN,
+    OPTIONAL_SECRET,
+    PORT,
+    POSITIVE_DURATION,
+    PROXY,
+    PUBLIC_URL,
+    RATE,
+    REPOSITORY,
+    SECRET_URL,
+    SECRETS,
+    SENDER,
+    SIZE,
+    SMTP_URL,
+    STORE_URL,
+    STRING,
+    STRING_LIST,
+    TABLE,
+    TABLES,
+    TOLERANCE,
+    Kind,
+    choice,
+)
+
+Group: TypeAlias = Literal["version", "prompt"]
+
+DESTINATION_TYPES: Final[tuple[DestinationType, ...]] = get_args(DestinationType)
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """`[server]`. `max_body` in bytes. `admin_token` None: the console and the API are off."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    admin_port: int | None = None
+    admin_token: Text | None = None
+    public_url: str | None = None
+    max_body: int = 20 * 2**20
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True):
+    """`[store]`. `url`: `sqlite:///FILE` or `postgresql://…`."""
+
+    url: Text = Text("sqlite:///router.db")
+    retention: timedelta = timedelta(days=90)
+    spool: str | None = None
+
+
+class Cron(Struct, frozen=True):
+    """When gathered changes are told: a cron expression, in a time zone."""
+
+    cron: str
+    zone: str | None = None
+
+
+class RuleSpec(Struct, frozen=True, kw_only=True):
+    """One `[[rules]]`. `match` and `actions` are as written, files put in; `index` counts over all files."""
+
+    name: str
+    description: str = ""
+    enabled: bool = True
+    mode: Mode = "live"
+    group: Group = "version"
+    fallback: bool = False
+    throttle: timedelta | None = None
+    collect: timedelta | Cron | None = None
+    match: JsonObject = {}
+    actions: tuple[JsonObject, ...]
+    index: int
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """One key of a table; `field` is the field that it fills, where that has another name."""
+
+    kind: Kind
+    about: str
+    required: bool = False
+    field: str = ""
+
+
+Keys: TypeAlias = Mapping[str, Key]
+
+
+SERVER: Final[Keys] = {
+    "host": Key(kind=FILLED, about="The address to listen on; 0.0.0.0 for every one."),
+    "port": Key(
+        kind=PORT, about="The port for webhooks, and for the rest unless `admin_port` is given; 0: a free one."
+    ),
+    "admin_port": Key(kind=PORT, about="Console, API and metrics only here, webhooks only on `port`."),
+    "admin_token": Key(
+        kind=OPTIONAL_SECRET, about="The bearer token of console, API and metrics; without it they are off."
+    ),
+    "public_url": Key(kind=PUBLIC_URL, about="Where Langfuse and people reach this server."),
+    "max_body": Key(kind=SIZE, about="The largest webhook body that is accepted (20MiB)."),
+}
+
+STORE: Final[Keys] = {
+    "url": Key(kind=STORE_URL, about="sqlite:///FILE or postgresql://user@host/db."),
+    "retention": Key(kind=POSITIVE_DURATION, about="How long finished events and deliveries are kept (90d)."),
+}
+
+SOURCE: Final[Keys] = {
+    "secret": Key(
+        kind=SECRETS,
+        about="The webhook's signing secret, or a list: any of them verifies.",
+        required=True,
+        field="secrets",
+    ),
+    "tolerance": Key(kind=TOLERANCE, about='Greatest age and future skew of a signature (5m); "off": unchecked.'),
+    "settle": Key(kind=DURATION, about="How long the events of one prompt wait for each other (2s)."),
+    "pair": Key(kind=DURATION, about="How long a lost label waits for the version that gained it (10s)."),
+    "plain_signature": Key(kind=BOOL, about="Accept a bare hex HMAC of the body: no protection against replay."),
+    "project_url": Key(kind=PUBLIC_URL, about="The Langfuse server, for links in messages."),
+}
+
+LIMITS: Final[Keys] = {
+    "timeout": Key(kind=POSITIVE_DURATION, about="For a whole attempt (10s)."),
+    "rate": Key(kind=RATE, about='Most attempts in a time, such as "1/s" (slack\'s default).'),
+    "concurrency": Key(kind=COUNT, about="Most attempts at a time (8)."),
+    "retry": Key(kind=DURATIONS, about="The waits between attempts."),
+    "max_age": Key(kind=POSITIVE_DURATION, about="Older deliveries are given up (3d)."),
+    "ordered": Key(kind=BOOL, about="Deliveries of one prompt one after the other."),
+    "allow_private": Key(kind=BOOL, about="Allow loopback, private and link-local addresses."),
+    "ca_file": Key(kind=FILLED, about="A file of certificates to trust."),
+    "proxy": Key(kind=PROXY, about='A proxy\'s URL; "env": that of the environment.'),
+    "content": Key(
+        kind=choice(*get_args(ContentShown)), about="How much of a prompt's text built-in messages may show (full)."
+    ),
+}
+
+DESTINATIONS: Final[Mapping[DestinationType, Keys]] = {
+    "slack": {"webhook_url": Key(kind=SECRET_URL, about="The incoming webhook's URL.", required=True)},
+    "http": {
+        "url": Key(kind=HTTP_URL, about="Where requests go; an action's `path` extends it.", required=True),
+        "signing_secret": Key(
+            kind=SECRETS, about="Sign requests by Standard Webhooks; a list signs with each.", field="signing_secrets"
+        ),
+    },
+    "github": {
+        "repository": Key(kind=REPOSITORY, about='Such as "acme/prompts".', required=True),
+        "token": Key(kind=CREDENTIAL, about="A token that may write to the repository.", required=True),
+        "base_url": Key(kind=HTTP_URL, about="The API of GitHub Enterprise."),
+    },
+    "email": {
+        "smtp": Key(
+            kind=SMTP_URL, about="smtp://, smtps:// or smtp+starttls://user:password@host:port.", required=True
+        ),
+        "from": Key(kind=SENDER, about='Such as "Prompts <prompts@example.com>".', required=True, field="sender"),
+        "allowed_domains": Key(kind=DOMAINS, about="Where templated recipients may live."),
+    },
+    "log": {},
+}
+
+RULE: Final[Keys] = {
+    "name": Key(kind=FILLED, about="What verdicts, counts and deliveries go by; unique over all files.", required=True),
+    "description": Key(kind=STRING, about="For people."),
+    "enabled": Key(kind=BOOL, about="false: the rule is not tried."),
+    "mode": Key(kind=choice(*get_args(Mode)), about="shadow: everything happens except the sending."),
+    "group": Key(kind=choice(*get_args(Group)), about="At most one firing per version, or per prompt and batch."),
+    "fallback": Key(kind=BOOL, about="Tried last, fires only where no other rule did."),
+    "match": Key(kind=TABLE, about="All clauses must hold; without it every change matches."),
+    "actions": Key(kind=TABLES, about="What to do; `to` alone sends the built-in message.", required=True),
+}
+
+_TREE: Final[JsonObject] = {"additionalProperties": True}
+_TEXT: Final[JsonObject] = {"type": "string"}
+_FILE: Final[JsonObject] = {
+    "type": "object",
+    "properties": {"file": A_STRING},
+    "required": ["file"],
+    "additionalProperties": False,
+}
+_TEXT_OR_FILE: Final[JsonObject] = {"anyOf": [_TEXT, _FILE]}
+_STATUS: Final[JsonObject] = {"type": "integer", "minimum": 100, "maximum": 599}
+_TEXTS: Final[JsonObject] = {"type": "object", "additionalProperties": _TEXT}
+_RECIPIENTS: Final[JsonObject] = {"anyOf": [A_STRING, STRING_LIST]}
+
+ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] = {
+    "slack": {
+        "text": ("The message in mrkdwn, a template.", _TEXT_OR_FILE),
+        "blocks": (
+            "Block Kit blocks; their strings are templates.",
+            {"anyOf": [{"type": "array", "items": OPEN}, _FILE]},
+        ),
+        "color": ("The color of the bar beside the message.", _TEXT),
+        "channel": ("Where to post, with a bot token.", _TEXT),
+        "thread": ('"prompt": one thread per prompt.', {"enum": ["prompt"]}),
+    },
+    "http": {
+        "method": ("The HTTP method (POST).", {"enum": list(METHODS)}),
+        "path": ("Extends the destination's URL, a template.", _TEXT),
+        "query": ("Query parameters; their values are templates.", _TEXTS),
+        "headers": ("Headers; their values are templates.", _TEXTS),
+        "json": ("The body as a tree whose strings are templates.", _TREE),
+        "form": ("The body as form fields; their values are templates.", OPEN),
+        "body": ("The body as text, a template.", _TEXT_OR_FILE),
+        "expect": (
+            "Which answers count as accepted, such as { status = [200, 409] }.",
+            {
+                "type": "object",
+                "properties": {"status": {"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]}},
+                "required": ["status"],
+                "additionalProperties": False,
+            },
+        ),
+    },
+    "github": {
+        "dispatch": (
+            "A repository_dispatch.",
+            {
+                "type": "object",
+                "properties": {"event_type": _TEXT, "client_payload": OPEN},
+                "additionalProperties": False,
+            },
+        ),
+        "workflow": ("A workflow_dispatch.", OPEN),
+        "commit": ("A file per prompt, kept in the repository.", OPEN),
+    },
+    "email": {
+        "recipients": ("Addresses; templated ones only within `allowed_domains`.", _RECIPIENTS),
+        "cc": ("Addresses; templated ones only within `allowed_domains`.", _RECIPIENTS),
+        "subject": ("The subject, a template.", _TEXT),
+        "text": ("The text part, a template.", _TEXT_OR_FILE),
+        "html": ("The HTML part, a template.", _TEXT_OR_FILE),
+        "headers": ("More headers; their values are templates.", _TEXTS),
+    },
+    "log": {
+        "text": ("The line, a template.", _TEXT_OR_FILE),
+        "level": ("The level of the line (info).", {"enum": list(LOG_LEVELS)}),
+    },
+}
+"""The action keys of each destination type, with what they are for and their JSON Schema. They may stand in a
+destination of that type as defaults."""
+
+ACTION_KEYS: Final[Mapping[DestinationType, frozenset[str]]] = {type: frozenset(keys) for type, keys in ACTIONS.items()}
+
+ANY_ACTION: Final[Mapping[str, tuple[str, JsonObject]]] = {
+    "to": ("A destination's name, or a list of names.", _RECIPIENTS),
+    "id": ("The action's identity, so that it may change and stay the same one.", A_STRING),
+    "if": ("A Jinja expression; false: skipped, and shown as skipped.", A_STRING),
+}
+
+TEXT_FILES: Final = frozenset({"text", "html", "body"})
+TREE_FILES: Final = frozenset({"blocks", "json", "form", "client_payload"})
+"""The keys of an action that may be `{ file = "…" }`: template text, or a JSON or TOML tree of it."""
+
+TOP: Final = ("include", "server", "store", "sources", "destinations", "vars", "matches", "times", "actions", "rules")
+INCLUDED: Final = ("destinations", "rules")
+NOT_EXPANDED: Final = ("include", "matches", "times", "actions", "rules")
+
+LATER: Final[Mapping[str, frozenset[str]]] = {
+    "top": frozenset({"matches", "times", "actions"}),
+    "store": frozenset({"spool"}),
+    "source": frozenset({"api"}),
+    "slack": frozenset({"token", "channel", "thread", "api_url"}),
+    "github": frozenset({"app_id", "installation_id", "private_key", "workflow", "commit"}),
+    "expect": frozenset({"where"}),
+    "rule": frozenset({"throttle", "collect", 'group = "prompt"', "fallback = true"}),
+    "action": frozenset({"use"}),
+    "destination": frozenset({'type = "apprise"'}),
+}
+"""Keys, or keys with a certain value, of the format whose behaviour comes in a later version. To accept them in
+silence would promise what nobody does."""
+
+NOT_YET: Final = "not supported yet in this version"
+
+
+def is_later(table: str, key: str, value: object) -> bool:
+    """Tell whether `key` with this value belongs to a later version; an empty table says nothing yet."""
+    later = LATER.get(table, frozenset())
+    if key in later:
+        return not (table == "top" and value == {})
+    return type(value) in (str, bool) and f"{key} = {msgspec.json.encode(value).decode()}" in later

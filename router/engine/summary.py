@@ -1,0 +1,197 @@
+"""A change in words: what the built-in messages of every channel say, before any channel's markup."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from router.domain.change import Change
+from router.domain.destination import ContentShown
+from router.domain.event import MONITOR_ALERT, PROJECT_NOTIFICATION, ROUTER_SOURCE
+from router.domain.json import Json, JsonObject
+from router.engine.content import differ, text_of, variables_of
+from router.engine.context import Setting, Told, author_of, prompt_url
+from router.engine.ledger import LATEST
+from router.engine.match import is_rollback, previous
+
+DIFF_LINES_SHOWN: Final = 30
+
+
+class Marked(Struct, frozen=True):
+    """A label or tag: held before and after (""), gained ("+") or lost ("-")."""
+
+    name: str
+    mark: str = ""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """What there is to say. All text is as it came, unescaped; `diff` is a unified diff or empty."""
+
+    title: str
+    headline: str
+    author: str | None = None
+    commit_message: str | None = None
+    labels: tuple[Marked, ...] = ()
+    tags: tuple[Marked, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    diff: str = ""
+    url: str | None = None
+
+    @property
+    def line(self) -> str:
+        """Everything that matters, in one line."""
+        by = f" ({self.author})" if self.author else ""
+        return " ".join(f"{self.title}: {self.headline}{by}".split())
+
+
+def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
+    change = told.change
+    if change.version is None or change.prompt is None:
+        return _other(change)
+    version = change.version
+    content = version.content
+    diff, notes = _text_change(told, shown)
+    return Summary(
+        title=change.prompt.name,
+        headline="; ".join(_headlines(told)),
+        author=author_of(change.event),
+        commit_message=content.commit_message if content else None,
+        labels=_marked(version.labels, change.labels_gained, change.labels_lost),
+        tags=_marked(version.tags, change.tags_gained, change.tags_lost),
+        warnings=tuple(_warnings(told)) if shown != "none" else (),
+        notes=(*notes, *_notes(change)),
+        diff=diff,
+        url=prompt_url(
+            setting.project_urls.get(change.event.source), change.prompt.project_id, change.prompt.name, version.number
+        ),
+    )
+
+
+def _headlines(told: Told) -> Iterator[str]:
+    change = told.change
+    assert change.version is not None
+    version = f"v{change.version.number}"
+    moved = {move.label: move for move in change.moved if move.label != LATEST}
+    if change.action == "created":
+        yield f"{version} created"
+    if change.action == "deleted":
+        left = "" if change.versions_left is None else f", {change.versions_left} left"
+        yield f"{version} deleted{left}"
+    for label in change.labels_gained:
+        if label in moved:
+            verb = "rolled back" if is_rollback(change, label) else "moved"
+            yield f"{label} {verb} v{moved[label].from_} → {version}"
+        elif label != LATEST:
+            yield f"{label} set on {version}"
+    for label in change.labels_lost:
+        if label != LATEST:
+            yield f"{label} removed from {version}" if label in change.labels_removed else f"{label} left {version}"
+    if change.tags_gained or change.tags_lost:
+        tags = [*(f"+{tag}" for tag in change.tags_gained), *(f"−{tag}" for tag in change.tags_lost)]
+        yield f"tags {' '.join(tags)}"
+    if change.quiet:
+        if LATEST in change.labels_gained:
+            yield f"latest is now {version}"
+        elif LATEST in change.labels_lost:
+            yield f"{version} is no longer latest"
+        else:
+            yield f"{version} updated, nothing that Langfuse shows us changed"
+
+
+def _warnings(told: Told) -> Iterator[str]:
+    change = told.change
+    before = previous(change, told.label)
+    had = variables_of(before.content) if before else None
+    has = variables_of(change.version.content) if change.version else None
+    if had is None or has is None:
+        return
+    for name in sorted(has - had):
+        yield f"new variable: {name} (callers must pass it)"
+    for name in sorted(had - has):
+        yield f"variable gone: {name} (callers need not pass it any more)"
+
+
+def _text_change(told: Told, shown: ContentShown) -> tuple[str, tuple[str, ...]]:
+    change = told.change
+    before = previous(change, told.label)
+    if shown == "none" or before is None or change.version is None:
+        return "", ()
+    old, new = text_of(before.content), text_of(change.version.content)
+    if old is None or new is None:
+        return "", ()
+    difference = differ(old, new)
+    if not difference.text:
+        return "", (f"the text is the same as in v{before.number}",)
+    count = f"text against v{before.number}: +{difference.added} −{difference.removed} lines"
+    if shown == "summary":
+        return "", (count,)
+    lines = difference.text.splitlines()
+    kept = lines[:DIFF_LINES_SHOWN]
+    if len(lines) > len(kept):
+        kept.append(f"… {len(lines) - len(kept)} more lines")
+    return "\n".join(kept), (count,)
+
+
+def _notes(change: Change) -> Iterator[str]:
+    if change.assumed:
+        yield "first sight of this version: what it held before is not known"
+    if change.origin == "reconcile":
+        yield "found by asking Langfuse: its webhook did not reach us"
+
+
+def _marked(now: Sequence[str] | None, gained: Sequence[str], lost: Sequence[str]) -> tuple[Marked, ...]:
+    held = [name for name in now or () if name not in gained and name not in lost]
+    return (
+        *(Marked(name, "+") for name in gained),
+        *(Marked(name) for name in held),
+        *(Marked(name, "-") for name in lost),
+    )
+
+
+# ---- events of other types
+
+
+def _other(change: Change) -> Summary:
+    body = change.event.body
+    if change.type == MONITOR_ALERT:
+        return _monitor_alert(body)
+    if change.type == PROJECT_NOTIFICATION:
+        return _project_notification(body)
+    if change.event.source == ROUTER_SOURCE:
+        return Summary(title="langfuse-router", headline=_text(body, "message") or change.type)
+    return Summary(title=change.type, headline=f"event {change.event.id} from source {change.event.source}")
+
+
+def _monitor_alert(body: JsonObject) -> Summary:
+    """Source: packages/shared/src/features/monitors/types.ts."""
+    payload = _table(body, "payload")
+    message = _table(payload, "message")
+    return Summary(
+        title=_text(message, "title") or "Monitor alert",
+        headline=_text(message, "body") or "a monitor raised an alert",
+        notes=tuple(f"severity: {severity}" for severity in [_text(payload, "severity")] if severity),
+        url=_text(payload, "permalink"),
+    )
+
+
+def _project_notification(body: JsonObject) -> Summary:
+    """Source: packages/shared/src/server/notifications/types.ts."""
+    event = _table(body, "event")
+    names = [_text(event, key) for key in ("eventType", "severity", "resourceName")]
+    return Summary(
+        title=_text(event, "projectName") or "Langfuse project",
+        headline=_text(event, "message") or "a notification",
+        notes=tuple(name for name in names if name),
+        url=_text(event, "url"),
+    )
+
+
+def _table(value: JsonObject, key: str) -> JsonObject:
+    inner = value.get(key)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _text(value: JsonObject, key: str) -> str | None:
+    inner: Json = value.get(key)
+    return inner if isinstance(inner, str) and inner else None

@@ -1,0 +1,23 @@
+"""Templates: Jinja in a sandbox, strict about names, bounded in time and size, escaped as the channel needs it."""
+
+from router.engine.template.budget import MAX_ITERATIONS, MAX_OUTPUT, MAX_SECONDS, TemplateError
+from router.engine.template.compiled import Expression, Template, compile_expression, compile_template
+from router.engine.template.escape import Channel
+from router.engine.template.lenient import lenient
+from router.engine.template.tree import Tree, TreeErrors, compile_tree
+
+__all__ = [
+    "MAX_ITERATIONS",
+    "MAX_OUTPUT",
+    "MAX_SECONDS",
+    "Channel",
+    "Expression",
+    "Template",
+    "TemplateError",
+    "Tree",
+    "TreeErrors",
+    "compile_expression",
+    "compile_template",
+    "compile_tree",
+    "lenient",
+]

@@ -1,0 +1,193 @@
+"""The JSON Schema of the rules file: what a real TOML linter makes of it, and that it says what the reader does."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from router.domain.json import JsonObject
+from router.domain.problem import RulesError
+from router.engine.match import CLAUSES
+from router.engine.rulesfile import ACTION_KEYS, read_rules
+from router.engine.rulesfile.schema import CLAUSE_ABOUT, json_schema
+from router.engine.rulesfile.spec import DESTINATION_TYPES, LATER
+from router.service.outside import Disk
+
+TOMBI = Path(sys.executable).with_name("tombi")
+EXAMPLE = Path(__file__).parent.parent / "rules.example.toml"
+
+
+class Start(Struct):
+    line: int
+
+
+class Range(Struct):
+    start: Start
+
+
+class Diagnostic(Struct):
+    message: str
+    range: Range
+
+
+def lint(directory: Path, text: str) -> list[str]:
+    """Return what tombi says to a rules file, warnings included, as `line: message`."""
+    (directory / "schema.json").write_text(json.dumps(json_schema()))
+    (directory / "tombi.toml").write_text('[[schemas]]\npath = "schema.json"\ninclude = ["rules.toml"]\n')
+    (directory / "rules.toml").write_text(text)
+    found = directory / "found.json"
+    options = ["--offline", "--no-cache", "--diagnostics-format", "json", "--diagnostics-file", found.name]
+    subprocess.run([TOMBI, "lint", *options, "rules.toml"], cwd=directory, capture_output=True, timeout=60, check=False)
+    return [
+        f"{one.range.start.line}: {one.message}"
+        for one in msgspec.json.decode(found.read_bytes(), type=list[Diagnostic])
+    ]
+
+
+def test_the_example_is_fine(tmp_path: Path) -> None:
+    assert lint(tmp_path, EXAMPLE.read_text()) == []
+
+
+def test_values_from_outside_and_every_way_to_write_a_value_are_fine(tmp_path: Path) -> None:
+    text = """
+include = ["rules.d/*.toml"]
+[server]
+port = "${PORT:-8787}"
+max_body = 1024
+[sources.prod]
+secret = ["${A}", "${B}"]
+tolerance = "off"
+plain_signature = "${PLAIN:-false}"
+[destinations.ci]
+type = "github"
+repository = "acme/prompts"
+token = "${GITHUB_TOKEN}"
+timeout = "${TIMEOUT:-5s}"
+[destinations.ci-search]
+extends = "ci"
+repository = "acme/search"
+[destinations.api]
+type = "http"
+url = "https://example.com"
+json = { file = "body.json" }
+expect = { status = [200, 409] }
+[vars]
+anything = [{ goes = 1 }]
+[[rules]]
+name = "r"
+match = { author = { prefix = "ann", ignore_case = true }, labels = { any = ["a"], none = "b" }, version = { gte = 3 } }
+actions = [{ to = ["api", "ci"], text = { file = "t.txt" }, blocks = [{ type = "divider" }] }]
+"""
+    assert lint(tmp_path, text) == []
+
+
+def test_each_mistake_is_found_in_its_line(tmp_path: Path) -> None:
+    text = """[server]
+prot = 1
+port = 70000
+[sources.prod]
+settle = "2 s"
+[destinations.a]
+type = "http"
+[destinations.b]
+type = "slak"
+[destinations.c]
+extends = "a"
+timeout = 5
+[destinations.d]
+type = "log"
+colour = "red"
+[[rules]]
+name = "x"
+fallback = true
+match = { labels_gaind = "production" }
+actions = [{ to = "a", txt = "b" }]
+[[rules]]
+name = "y"
+"""
+    found = lint(tmp_path, text)
+    for expected in (
+        '2: "prot" is not allowed',
+        "3: the value must be ≤ 65535, but found 70000",
+        '4: "secret" is required',
+        '6: "url" is required',
+        '15: "colour" is not allowed',
+        "18: the value must be one of [false], but found true",
+        '19: "labels_gaind" is not allowed',
+        '20: "txt" is not allowed',
+        '21: "actions" is required',
+    ):
+        assert expected in found
+    assert {line for line, *_ in (one.split(":") for one in found)} >= {"5", "9", "12"}
+
+
+def table(*steps: str) -> JsonObject:
+    schema: object = json_schema()
+    for step in steps:
+        schema = cast("Mapping[str, object]", schema)[step]
+    return cast("JsonObject", schema)
+
+
+def destination(type: str) -> JsonObject:
+    """Return the properties of the table for this type of destination; "": for one that extends another."""
+    alternatives = cast("list[JsonObject]", table("$defs", "destination")["anyOf"])
+    index = [*DESTINATION_TYPES, ""].index(type)
+    return cast("JsonObject", alternatives[index]["properties"])
+
+
+TABLES = {
+    "[server]": table("properties", "server", "properties"),
+    "[store]": table("properties", "store", "properties"),
+    "[sources.x]": table("$defs", "source", "properties"),
+    "[[rules]]": table("$defs", "rule", "properties"),
+    **{f'[destinations.x]\ntype = "{type}"': destination(type) for type in DESTINATION_TYPES},
+}
+
+
+@pytest.mark.parametrize("head", TABLES)
+def test_the_reader_knows_exactly_the_keys_of_the_schema(
+    head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = [key for key in TABLES[head] if key != "type"]
+    Path("rules.toml").write_text("\n".join([head, *(f"{key} = 1979-05-27" for key in [*keys, "unheard_of"])]))
+    with pytest.raises(RulesError) as caught:
+        read_rules("rules.toml", Disk({}), missing="error")
+    refused = [one.path for one in caught.value.problems if one.what.startswith(("unknown key", "not supported yet"))]
+    assert len(refused) == 1
+    assert refused[0].endswith(".unheard_of")
+    wrong = [one.path for one in caught.value.problems if "a date or time has no place here" in one.what]
+    assert {path.rpartition(".")[2] for path in wrong} == set(keys)
+
+
+@pytest.mark.parametrize("type", DESTINATION_TYPES)
+def test_action_keys_stand_in_actions_and_in_destinations_of_their_type(type: str) -> None:
+    now = {key for name, keys in ACTION_KEYS.items() if name == type for key in keys - LATER.get(name, frozenset())}
+    assert now <= table("$defs", "action", "properties").keys()
+    assert now <= destination(type).keys()
+    assert destination(type).keys() <= destination("").keys()
+
+
+def test_nothing_of_a_later_version_is_offered() -> None:
+    assert not LATER["top"] & table("properties").keys()
+    assert not LATER["action"] & table("$defs", "action", "properties").keys()
+    assert not {"channel", "thread", "workflow", "commit"} & table("$defs", "action", "properties").keys()
+
+
+def test_every_clause_is_explained() -> None:
+    assert set(CLAUSE_ABOUT) == set(CLAUSES)
+    assert table("$defs", "match", "properties").keys() == set(CLAUSES)
+
+
+def test_every_key_has_a_description() -> None:
+    properties = [*TABLES.values(), table("properties"), table("$defs", "match", "properties")]
+    properties += [table("$defs", "action", "properties"), destination("")]
+    for keys in properties:
+        for schema in keys.values():
+            assert cast("JsonObject", schema)["description"]
