@@ -1,0 +1,113 @@
+"""`events`: what arrived, and what became of it."""
+
+import sys
+from datetime import datetime
+
+import rich_click as click
+
+from router.cli.options import (
+    Format,
+    cursor_option,
+    format_option,
+    limit_option,
+    open_store,
+    print_json,
+    rules_option,
+    store_option,
+)
+from router.cli.words import clause_line, facts_line, when
+from router.domain.event import EVENT_STATUSES, EventStatus
+from router.domain.problem import RouterError
+from router.storage.records import EventFilter
+
+
+@click.group()
+def events() -> None:
+    """Look at stored events."""
+
+
+@events.command("list")
+@store_option
+@rules_option
+@click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only events in this state.")
+@click.option("--prompt", metavar="NAME", help="Only events of this prompt.")
+@limit_option
+@cursor_option
+@format_option
+def list_(
+    store_url: str | None,
+    rules_path: str,
+    status: EventStatus | None,
+    prompt: str | None,
+    limit: int,
+    cursor: str | None,
+    format_: Format,
+) -> None:
+    """List events, the newest first."""
+    with open_store(store_url, rules_path) as store:
+        page = store.events(EventFilter(status=status, prompt=prompt), limit=limit, cursor=cursor)
+    if format_ == "json":
+        print_json(page)
+        return
+    for event in page.items:
+        what = " ".join(filter(None, (event.type, event.action, event.prompt)))
+        reason = f"  ({event.reason})" if event.reason else ""
+        click.echo(f"{when(event.received_at)}  {event.status:<11} {event.source:<10} {event.id}  {what}{reason}")
+    if not page.items:
+        click.echo("no events")
+    if page.next_cursor:
+        click.echo(f"more: --cursor {page.next_cursor}", err=True)
+
+
+@events.command()
+@click.argument("id")
+@store_option
+@rules_option
+@format_option
+def show(id: str, store_url: str | None, rules_path: str, format_: Format) -> None:
+    """Show one event: what it changed, what each rule said, what was sent."""
+    with open_store(store_url, rules_path) as store:
+        found = store.event(id)
+    if found is None:
+        raise RouterError(f"no event {id} in the store")
+    if format_ == "json":
+        print_json(found)
+        return
+    event = found.event
+    click.secho(f"event {event.id} from {event.source}, {event.status}", bold=True)
+    for name, value in (
+        ("type", " ".join(filter(None, (event.type, event.action)))),
+        ("prompt", event.prompt),
+        ("received", _time(event.received_at)),
+        ("sent", _time(event.sent_at)),
+        ("ruleset", event.ruleset),
+        ("reason", event.reason),
+    ):
+        if value:
+            click.echo(f"  {name:<9} {value}")
+    for change in found.changes:
+        click.echo(f"change {change.id}: {facts_line(change)}")
+        for verdict in change.verdicts:
+            click.echo(f"  rule {verdict.rule}: {verdict.verdict}")
+            for clause in verdict.clauses:
+                click.echo(f"  {clause_line(clause)}")
+    for delivery in found.deliveries:
+        reason = f"  ({delivery.reason})" if delivery.reason else ""
+        click.echo(f"→ {delivery.destination} by {delivery.rule}: {delivery.status}  {delivery.key}{reason}")
+
+
+@events.command()
+@click.argument("id")
+@store_option
+@rules_option
+def export(id: str, store_url: str | None, rules_path: str) -> None:
+    """Print the raw body of an event, byte for byte: input for `dry-run`."""
+    with open_store(store_url, rules_path) as store:
+        found = store.event(id)
+    if found is None:
+        raise RouterError(f"no event {id} in the store")
+    sys.stdout.buffer.write(found.body)
+
+
+def _time(time: datetime | None) -> str:
+    return time.isoformat() if time else ""

@@ -1,0 +1,61 @@
+"""The command line. Commands are imported when they are called: the framework alone takes a second to import."""
+
+import importlib
+import sys
+from typing import Final
+
+import rich_click as click
+
+from router.domain.problem import RouterError, RulesError
+
+COMMANDS: Final = {
+    "check": "router.cli.check:check",
+    "db": "router.cli.db:db",
+    "deliveries": "router.cli.deliveries:deliveries",
+    "demo": "router.cli.demo:demo",
+    "dry-run": "router.cli.dry_run:dry_run",
+    "events": "router.cli.events:events",
+    "init": "router.cli.init:init",
+    "sample": "router.cli.sample:sample",
+    "schema": "router.cli.schema:schema",
+    "serve": "router.cli.serve:serve",
+    "simulate": "router.cli.simulate:simulate",
+}
+
+
+class _Commands(click.RichGroup):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="langfuse-router")
+def cli() -> None:
+    """Routes Langfuse prompt events to Slack, HTTP, GitHub, e-mail and logs, as a TOML file says.
+
+    Exit status: 0 fine, 1 the answer is no (invalid, unmatched, failed), 2 wrong usage.
+    """
+
+
+def main() -> None:
+    """Run a command; what the user can act on is told in words, never as a traceback."""
+    try:
+        cli(prog_name="langfuse-router")
+    except RulesError as error:
+        click.echo(error, err=True)
+        count = len(error.problems)
+        click.echo(f"{count} problem{'' if count == 1 else 's'}", err=True)
+        sys.exit(1)
+    except RouterError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,51 @@
+"""What several commands take and print."""
+
+import sys
+from typing import Any, Literal
+
+import msgspec
+import rich_click as click
+
+from router.service.outside import Disk
+from router.service.rulebook import Loaded, load
+from router.storage.store import Store
+
+rules_option = click.option(
+    "--rules", "rules_path", default="rules.toml", show_default=True, metavar="FILE", help="The rules file."
+)
+format_option = click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+)
+store_option = click.option(
+    "--store", "store_url", metavar="URL", help="The store, e.g. sqlite:///router.db; default: that of the rules file."
+)
+
+limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+cursor_option = click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
+
+Format = Literal["text", "json"]
+
+
+def load_offline(path: str) -> Loaded:
+    """Load rules for a command that sends nothing: missing variables become marked placeholders."""
+    return load(path, Disk(), missing="placeholder")
+
+
+def open_store(store_url: str | None, rules_path: str) -> Store:
+    """Open the store that the option or the rules file names. Raises RouterError."""
+    url = store_url or load(rules_path, Disk(), missing="placeholder").file.store.url.reveal()
+    return Store.open(url)
+
+
+def print_json(value: Any) -> None:
+    encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    click.echo(encoded.decode())
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask before acting on many things; scripts say `--yes`, and without a terminal that is required."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on; say --yes")
+    return click.confirm(question)

@@ -1,0 +1,84 @@
+"""`serve`: the service."""
+
+import asyncio
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from router.cli.options import rules_option, store_option
+
+if TYPE_CHECKING:
+    from router.service.rulebook import Rulebook
+
+
+@click.command()
+@rules_option
+@click.option("--host", help="Listen on this address instead of [server] host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port instead of [server] port.")
+@store_option
+@click.option("--capture", is_flag=True, help="Do everything except the sending; missing variables are allowed.")
+@click.option("--migrate", is_flag=True, help="Upgrade the schema of a PostgreSQL store first.")
+@click.option("--log-format", type=click.Choice(["json", "console"]), help="Default: console on a terminal, else json.")
+@click.option("--debug", is_flag=True, help="Log more.")
+def serve(
+    rules_path: str,
+    host: str | None,
+    port: int | None,
+    store_url: str | None,
+    capture: bool,
+    migrate: bool,
+    log_format: str | None,
+    debug: bool,
+) -> None:
+    """Receive webhooks and deliver messages until SIGTERM. SIGHUP reloads the rules."""
+    # before anything that takes time: an early SIGHUP must not kill the process
+    signal.signal(signal.SIGHUP, lambda *_: None)
+    from sqlalchemy.engine import make_url
+
+    from router.service.app import Service
+    from router.service.logging import configure
+    from router.service.outside import Disk
+    from router.service.rulebook import Rulebook
+    from router.service.server import listen
+    from router.service.server import serve as run
+    from router.storage.store import Store
+
+    configure("json" if log_format == "json" else "console" if log_format == "console" else None, debug=debug)
+    rulebook = Rulebook(rules_path, Disk(), missing="placeholder" if capture else "error")
+    file = rulebook.loaded.file
+    url = store_url or file.store.url.reveal()
+    public = listen(host or file.server.host, file.server.port if port is None else port)
+    admin = None if file.server.admin_port is None else listen(host or file.server.host, file.server.admin_port)
+    with Store.open(url, serve=True, migrate=migrate) as store:
+        click.echo(_greeting(rulebook, public, admin, make_url(url).render_as_string(), capture=capture), err=True)
+        asyncio.run(run(Service(rulebook, store, capture=capture), public, admin))
+
+
+def _greeting(
+    rulebook: "Rulebook", public: socket.socket, admin: socket.socket | None, url: str, *, capture: bool
+) -> str:
+    """Return what somebody who just started the service wants to know."""
+    file, ruleset = rulebook.loaded.file, rulebook.ruleset
+    base = (file.server.public_url or f"http://{_address(public)}").rstrip("/")
+    enabled = [rule.name for rule in ruleset.rules if rule.enabled]
+    lines = [f"langfuse-router: {rulebook.path}, digest {ruleset.digest}"]
+    lines += [f"  source       {name}: POST {base}/webhooks/{name}" for name in ruleset.sources]
+    lines.append(f"  rules        {len(enabled)} in force: {_some(enabled)}")
+    lines.append(f"  destinations {_some([f'{name} ({d.type})' for name, d in ruleset.destinations.items()])}")
+    lines.append(f"  store        {url}")
+    lines.append(f"  health       http://{_address(admin or public)}/health/ready")
+    if capture:
+        lines.append("  capture      on: nothing is sent, every message is kept as `captured`")
+    lines += [f"  warning      {warning}" for warning in file.warnings]
+    return "\n".join(lines)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,68 @@
+"""How verdicts, requests and times look on a terminal."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import rich_click as click
+
+from router.domain.json import Json
+from router.domain.routing import ClauseVerdict
+from router.storage.records import ChangeRecord
+
+_MARKS = {"yes": "✓", "no": "✗", "error": "!"}
+
+
+def clause_line(clause: ClauseVerdict) -> str:
+    wanted, got = (msgspec.json.encode(value).decode() for value in (clause.wanted, clause.got))
+    return f"  {_MARKS[clause.verdict]} {clause.clause}: wanted {wanted}, got {_short(got)}"
+
+
+def facts_line(change: ChangeRecord) -> str:
+    """Return what a stored change says, in one line."""
+    facts = change.facts
+    words = [change.action or change.type]
+    if facts.version:
+        words.append(f"v{facts.version.number}")
+    words += [f"{move.label}: v{move.from_} → v{move.to}" for move in facts.moved]
+    moved = {move.label for move in facts.moved}
+    words += [f"+{label}" for label in facts.labels_gained if label not in moved]
+    words += [f"−{label}" for label in facts.labels_lost]
+    words += [f"tag +{tag}" for tag in facts.tags_gained] + [f"tag −{tag}" for tag in facts.tags_lost]
+    words += [word for word in ("assumed", "quiet", "half") if getattr(facts, word)]
+    return ", ".join(words)
+
+
+def print_request(request: Json) -> None:
+    """Print a request as `dry-run` shows it: the line that matters, then the body."""
+    if not isinstance(request, dict):
+        return
+    if "url" in request:
+        click.echo(f"  {request.get('method')} {request['url']}")
+        headers = request.get("headers")
+        for name, value in headers.items() if isinstance(headers, dict) else ():
+            click.echo(f"  {name}: {value}")
+        _print_body(request.get("body"))
+    elif "recipients" in request:
+        recipients = request["recipients"]
+        click.echo(f"  From: {request.get('from')}")
+        click.echo(f"  To: {', '.join(map(str, recipients)) if isinstance(recipients, list | tuple) else recipients}")
+        click.echo(f"  Subject: {request.get('subject')}")
+        _print_body(request.get("text"))
+    else:
+        _print_body(request.get("text"))
+
+
+def _print_body(body: Json) -> None:
+    if body is None:
+        return
+    text = body if isinstance(body, str) else msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
+    for line in text.splitlines():
+        click.echo(f"    {line}")
+
+
+def when(time: datetime | None) -> str:
+    return "" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else text[:99] + "…"

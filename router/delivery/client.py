@@ -1,0 +1,101 @@
+"""The one module that opens HTTP clients: httpx over aiohttp's connector, guarded, without redirects."""
+
+import logging
+import ssl
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from types import TracebackType
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from msgspec import Struct
+
+from router.delivery.guard import GuardedConnector
+from router.domain.destination import Limits
+from router.domain.text import Text
+
+MOST_READ = 64 * 1024
+"""Bytes of an answer that are read, after decompression."""
+
+# httpx logs every request with its URL, and Slack's URLs are secrets
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+USER_AGENT = f"langfuse-router/{version('langfuse-router')}"
+
+
+class _Way(Struct, frozen=True):
+    """How a destination is reached; those that agree share a client."""
+
+    allow_private: bool
+    ca_file: str | None
+    proxy: Text | None
+
+
+class Clients:
+    """Opens a client for each way that is needed, and closes them all."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._clients: dict[_Way, httpx.AsyncClient] = {}
+
+    async def __aenter__(self) -> "Clients":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+        self._clients.clear()
+
+    async def of(self, limits: Limits) -> httpx.AsyncClient:
+        """Return the client for a destination. Raises OSError if its `ca_file` cannot be read."""
+        way = _Way(limits.allow_private, limits.ca_file, limits.proxy)
+        if way not in self._clients:
+            self._clients[way] = await self._stack.enter_async_context(_open(way))
+        return self._clients[way]
+
+
+def tls(ca_file: str | None) -> ssl.SSLContext:
+    """Return what certificates are checked with: the system's authorities, or only those in `ca_file`."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def _open(way: _Way) -> httpx.AsyncClient:
+    context = tls(way.ca_file)
+    from_environment = way.proxy is not None and way.proxy.reveal() == "env"
+    proxy = None if way.proxy is None or from_environment else way.proxy.reveal()
+    # the proxy is the operator's own, and it resolves the names
+    guarded = not way.allow_private and way.proxy is None
+
+    def session() -> aiohttp.ClientSession:
+        connector: aiohttp.TCPConnector = (
+            GuardedConnector(ssl=context, limit=0) if guarded else aiohttp.TCPConnector(ssl=context, limit=0)
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            trust_env=from_environment,
+            proxy=proxy,
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    return httpx.AsyncClient(
+        transport=AiohttpTransport(client=session),
+        headers={"user-agent": USER_AGENT},
+        follow_redirects=False,
+        trust_env=False,
+        timeout=None,  # noqa: S113 -- a whole attempt has one deadline, put around it by `send`
+    )
+
+
+async def answer_of(response: httpx.Response) -> bytes:
+    """Return what was read of a streamed answer: at most 64 KiB, then it is cut."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size >= MOST_READ:
+            break
+    return b"".join(parts)[:MOST_READ]

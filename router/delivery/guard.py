@@ -1,0 +1,99 @@
+"""Which addresses may be connected to. Prompt events must not become a way into the network behind the router.
+
+The check sits in the connector: a resolver that returns only permitted addresses, and the literal addresses, which
+skip the resolver. What is checked is what is connected to.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from router.domain.problem import RouterError
+
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+class AddressRefused(RouterError):
+    """A host's address is not one that messages may go to."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host} is a private, loopback or otherwise local address; say `allow_private = true` if that is meant"
+        )
+
+
+def is_public(address: str) -> bool:
+    """Return whether `address` is an address of the public Internet, also when it is wrapped in another one."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return all(one.is_global and not one.is_multicast for one in _unwrapped(parsed))
+
+
+def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """Return the address that is meant: the IPv4 one inside mapped, NAT64, 6to4 and Teredo forms."""
+    if isinstance(address, IPv4Address):
+        return [address]
+    if address.ipv4_mapped:
+        return [address.ipv4_mapped]
+    if address in _NAT64:
+        return [IPv4Address(int(address) & 0xFFFFFFFF)]
+    if address.sixtofour:
+        return [address.sixtofour]
+    if address.teredo:
+        return [*address.teredo]
+    return [address]
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and keeps to itself what is not public."""
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        allowed = [result for result in found if is_public(result["host"])]
+        if not allowed:
+            raise AddressRefused(host)
+        return allowed
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """Connects to public addresses only."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(resolver=GuardedResolver(), **options)
+
+    async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
+        if _is_literal(host) and not is_public(host):
+            raise AddressRefused(host)
+        return await super()._resolve_host(host, port, traces)
+
+
+async def check_host(host: str, port: int) -> None:
+    """Raise AddressRefused unless every address of the host is public. For protocols without a connector of ours."""
+    if _is_literal(host):
+        addresses = [host]
+    else:
+        resolver = aiohttp.ThreadedResolver()
+        addresses = [result["host"] for result in await resolver.resolve(host, port, socket.AF_UNSPEC)]
+    if not all(map(is_public, addresses)):
+        raise AddressRefused(host)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True

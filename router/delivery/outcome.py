@@ -1,0 +1,146 @@
+"""What an answer means. Decided here and nowhere else."""
+
+import ssl
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+
+import aiosmtplib
+import httpx
+
+from router.delivery.guard import AddressRefused
+from router.domain.delivery import Accepted, Outcome, Refused, Rejected, Retry
+
+LONGEST_RETRY_AFTER: Final = timedelta(days=1)
+
+_TRANSIENT: Final = frozenset({408, 425, 429})
+_REFUSES_EVERYBODY: Final = frozenset({401, 403, 410})
+_SMTP_AUTHENTICATION: Final = frozenset({530, 534, 535, 538})
+
+
+def outcome_of(
+    status: int,
+    headers: Mapping[str, str],
+    now: datetime,
+    *,
+    accepted: Collection[int] = (),
+    templated_path: bool = False,
+) -> Outcome:
+    """Classify an HTTP status. `accepted`: those that count as accepted; none given: every 2xx.
+
+    A 404 speaks of the address, so of everybody, unless a template made a part of the path.
+    """
+    said = _status_text(status)
+    if status in accepted or (not accepted and 200 <= status < 300):
+        return Accepted(said)
+    if status in _TRANSIENT or status >= 500:
+        return Retry(said, after=retry_after(headers.get("retry-after"), now))
+    if status in _REFUSES_EVERYBODY or (status == HTTPStatus.NOT_FOUND and not templated_path):
+        return Refused(said)
+    if 300 <= status < 400:
+        return Rejected(f"{said} to {headers.get('location', 'nowhere')}; redirects are not followed")
+    return Rejected(said)
+
+
+def github_outcome(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
+    """Classify an answer of GitHub, which limits rates with 403 and 429.
+
+    Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api.
+    """
+    limited = (
+        "retry-after" in headers
+        or headers.get("x-ratelimit-remaining") == "0"
+        or "secondary rate limit" in body.lower()
+    )
+    if status in (403, 429) and limited:
+        after = retry_after(headers.get("retry-after"), now) or _reset(headers.get("x-ratelimit-reset"), now)
+        return Retry(f"{_status_text(status)}: rate limit", after=after or timedelta(minutes=1))
+    return outcome_of(status, headers, now)
+
+
+def slack_outcome(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
+    """Classify an answer of an incoming webhook: the words in a 4xx tell whether it is the message or the hook.
+
+    Source: https://api.slack.com/messaging/webhooks#handling_errors.
+    """
+    outcome = outcome_of(status, headers, now)
+    word = body.strip()[:100]
+    if isinstance(outcome, Refused | Rejected) and word:
+        reason = f"{outcome.reason}: {word}"
+        return Refused(reason) if isinstance(outcome, Refused) else Rejected(reason)
+    return outcome
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Return what a `Retry-After` header asks for, seconds or a date; at most a day. None: nothing sensible."""
+    if not value:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return min(timedelta(seconds=int(value[:9])), LONGEST_RETRY_AFTER)
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max(at - now, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def _reset(value: str | None, now: datetime) -> timedelta | None:
+    if not value or not value.isdigit():
+        return None
+    wait = timedelta(seconds=int(value[:12]) - now.timestamp())
+    return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
+
+
+def failure(error: Exception) -> Outcome:
+    """Classify what went wrong before there was an answer. Never lets a URL into the text: it may be a secret."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case AddressRefused():
+                return Refused(str(cause))
+            case ssl.SSLCertVerificationError():
+                return Retry(f"TLS: {cause.verify_message}")
+            case ssl.SSLError():
+                return Retry(f"TLS: {cause.reason or 'failed'}")
+            case ConnectionRefusedError():
+                return Retry("connection refused")
+            case ConnectionResetError():
+                return Retry("connection reset")
+            case aiosmtplib.SMTPResponseException():
+                return smtp_outcome(cause.code, cause.message)
+        cause = cause.__cause__ or cause.__context__
+    return _by_kind(error)
+
+
+def _by_kind(error: Exception) -> Outcome:
+    text = str(error).lower()
+    if any(word in text for word in ("name or service not known", "getaddrinfo", "no address", "name resolution")):
+        return Retry("cannot resolve host")
+    match error:
+        case httpx.RemoteProtocolError() | httpx.ReadError() | aiosmtplib.SMTPServerDisconnected():
+            return Retry("the connection ended before there was an answer")
+        case httpx.ConnectError() | aiosmtplib.SMTPConnectError() | OSError():
+            return Retry("cannot connect")
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
+            return Refused("the address of the destination cannot be used")
+        case _:
+            return Retry(f"failed: {type(error).__name__}")
+
+
+def smtp_outcome(code: int, message: str) -> Outcome:
+    """Classify an SMTP reply: 4xx may pass, a failed log-in refuses everybody, other 5xx are final (RFC 5321, 4.2)."""
+    said = f"SMTP {code} {' '.join(message.split())[:200]}"
+    if code in _SMTP_AUTHENTICATION:
+        return Refused(said)
+    return Retry(said) if 400 <= code < 500 else Rejected(said)
+
+
+def _status_text(status: int) -> str:
+    try:
+        return f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"

@@ -1,0 +1,51 @@
+"""What becomes of a delivery after an attempt. Pure: the clock and the dice arrive as arguments."""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal, assert_never
+
+from msgspec import Struct
+
+from router.domain.delivery import Accepted, Claim, Outcome, Refused, Rejected, Retry
+from router.domain.destination import Limits
+
+JITTER: Final = 0.2
+REFUSED_PAUSE: Final = timedelta(minutes=1)
+"""How long a destination that refuses everybody is left alone before it is asked again."""
+
+
+class Next(Struct, frozen=True, kw_only=True):
+    """The state to store. `wait`: until the next attempt. `pause`: leave the whole destination alone that long."""
+
+    status: Literal["delivered", "retrying", "dead"]
+    reason: str = ""
+    wait: timedelta = timedelta()
+    pause: timedelta | None = None
+
+
+def after_attempt(outcome: Outcome, claim: Claim, limits: Limits, now: datetime, dice: float) -> Next:
+    """Return what follows. `dice` is uniform in [0, 1) and moves the wait by ±20 %, so that deliveries refused by
+    one outage do not all return in the same second.
+    """
+    match outcome:
+        case Accepted(detail=detail):
+            return Next(status="delivered", reason=detail)
+        case Rejected(reason=reason):
+            return Next(status="dead", reason=reason)
+        case Refused(reason=reason):
+            if claim.created_at + limits.max_age <= now + REFUSED_PAUSE:
+                return _dead(f"older than `max_age`: {reason}")
+            return Next(status="retrying", reason=reason, wait=REFUSED_PAUSE, pause=REFUSED_PAUSE)
+        case Retry(reason=reason, after=after):
+            if claim.attempt > len(limits.retry):
+                return _dead(f"gave up after {claim.attempt} attempts: {reason}")
+            wait = limits.retry[claim.attempt - 1] * (1 + JITTER * (2 * dice - 1))
+            wait = max(wait, after or timedelta())
+            if claim.created_at + limits.max_age <= now + wait:
+                return _dead(f"older than `max_age` before the next attempt: {reason}")
+            return Next(status="retrying", reason=reason, wait=wait, pause=after)
+        case _:
+            assert_never(outcome)
+
+
+def _dead(reason: str) -> Next:
+    return Next(status="dead", reason=reason)

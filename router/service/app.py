@@ -1,0 +1,199 @@
+"""The wiring: store, rules, webhook, routing and delivery become one running service."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from litestar import Litestar, Request, Response, asgi, get
+from litestar.datastructures import State
+from litestar.exceptions import NotAuthorizedException
+from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsPlugin
+
+from router.delivery.client import Clients
+from router.delivery.schedule import Next
+from router.delivery.worker import Worker
+from router.domain.delivery import Answer, Claim, Refused
+from router.domain.problem import RulesError
+from router.domain.routing import Routing
+from router.service.metrics import CONTENT_TYPE, Metrics
+from router.service.routing import RoutingLoop
+from router.service.rulebook import Rulebook
+from router.service.troubles import Troubles
+from router.service.webhook import webhook
+from router.storage.errors import StoreUnavailable
+from router.storage.store import Store
+
+log = structlog.get_logger("router.service")
+
+
+class Service:
+    """One running router. `capture`: everything happens except the sending."""
+
+    def __init__(self, rulebook: Rulebook, store: Store, *, capture: bool) -> None:
+        self.rulebook = rulebook
+        self.store = store
+        self.capture = capture
+        self.metrics = Metrics()
+        self.clients = Clients()
+        self.routing = RoutingLoop(store, lambda: rulebook.ruleset, self._routed, capture=capture)
+        self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended)
+        self.troubles = Troubles(store, self.routing.wake)
+        self.draining = False
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    # ---- life
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Route and deliver while the block runs; then finish what is under way."""
+        await self._remember_ruleset()
+        self.metrics.reload_success.set(1)
+        self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
+        async with self.clients:
+            loops = [asyncio.create_task(self.routing.run()), asyncio.create_task(self.worker.run())]
+            try:
+                yield
+            finally:
+                self.routing.stop()
+                self.worker.stop()
+                await asyncio.gather(*loops)
+                await self.troubles.close()
+
+    def reload(self) -> None:
+        """Read the rules again, all or nothing. Call it on the event loop; the reading happens beside it."""
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        try:
+            new = await asyncio.to_thread(self.rulebook.read)
+        except RulesError as error:
+            self.metrics.reload_success.set(0)
+            log.error("rules refused, those before stay in force", file=self.rulebook.path, errors=str(error))
+            self.troubles.reload_failed(self.rulebook.path, str(error))
+            return
+        self.rulebook.put_in_force(new)
+        await self._remember_ruleset()
+        self.metrics.reload_success.set(1)
+        self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
+        self.worker.wake()
+        ruleset = new.ruleset
+        log.info("rules reloaded", file=self.rulebook.path, rules=len(ruleset.rules), digest=ruleset.digest)
+
+    async def _remember_ruleset(self) -> None:
+        ruleset = self.rulebook.ruleset
+        await asyncio.wrap_future(self.store.save_ruleset(ruleset.digest, ruleset.text))
+
+    # ---- what the loops tell
+
+    def _routed(self, routings: Sequence[Routing]) -> None:
+        for routing in routings:
+            for change in routing.changes:
+                for verdict in routing.verdicts[change.id]:
+                    if verdict.verdict == "error":
+                        self.metrics.clause_errors.labels(verdict.rule).inc()
+            for firing in routing.firings:
+                self.metrics.rule_matches.labels(firing.rule, firing.mode).inc()
+            for event in routing.events:
+                self.metrics.routed.labels(event.status).inc()
+            for delivery in routing.deliveries:
+                if delivery.status == "dead" and not delivery.about_trouble:
+                    self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
+        if any(delivery.status == "pending" for routing in routings for delivery in routing.deliveries):
+            self.worker.wake()
+
+    def _ended(self, claim: Claim, answer: Answer, following: Next) -> None:
+        self.metrics.attempts.labels(claim.destination, type(answer.outcome).__name__.lower()).inc()
+        log.info(
+            "attempt ended",
+            delivery=claim.key,
+            destination=claim.destination,
+            attempt=claim.attempt,
+            state=following.status,
+            reason=following.reason or None,
+        )
+        if claim.about_trouble:
+            return
+        if following.status == "dead":
+            self.troubles.delivery_dead(claim.destination, claim.key, following.reason)
+        elif isinstance(answer.outcome, Refused):
+            self.troubles.destination_refused(claim.destination, following.reason)
+
+
+def public_app(service: Service, *, with_admin: bool) -> Litestar:
+    """Return the application of the public port; with `with_admin` it has the admin port's routes too."""
+    file = service.rulebook.loaded.file
+
+    @asgi("/webhooks", is_mount=True, copy_scope=False)
+    async def webhooks(scope: Any, receive: Any, send: Any) -> None:  # Litestar checks for these very names
+        await intake(scope, receive, send)
+
+    intake = webhook(
+        service.store,
+        lambda: service.rulebook.ruleset.sources,
+        service.routing.wake,
+        service.troubles,
+        service.metrics,
+        file.server.max_body,
+    )
+    token = file.server.admin_token
+    routes = [webhooks, live, ready]
+    if with_admin:
+        routes.append(metrics_route(service, None if token is None else token.reveal(), open_without_token=False))
+    return _litestar(service, routes)
+
+
+def admin_app(service: Service) -> Litestar:
+    """Return the application of the admin port, which only operators can reach."""
+    return _litestar(service, [live, ready, metrics_route(service, None, open_without_token=True)])
+
+
+def _litestar(service: Service, routes: Sequence[Any]) -> Litestar:
+    return Litestar(
+        route_handlers=routes,
+        state=State({"service": service}),
+        openapi_config=None,
+        logging_config=None,
+        plugins=[ProblemDetailsPlugin(ProblemDetailsConfig(enable_for_all_http_exceptions=True))],
+    )
+
+
+@get("/health/live", sync_to_thread=False)
+def live() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@get("/health/ready")
+async def ready(state: State) -> Response[dict[str, str]]:
+    """200 if the store answers, rules are loaded and nothing is shutting down; else 503 with the reason."""
+    service: Service = state["service"]
+    digest = service.rulebook.ruleset.digest
+    if service.draining:
+        return Response({"status": "draining", "ruleset": digest}, status_code=503)
+    try:
+        await asyncio.to_thread(service.store.ping)
+    except StoreUnavailable as error:
+        return Response({"status": f"the store does not answer: {error}", "ruleset": digest}, status_code=503)
+    return Response({"status": "ok", "ruleset": digest})
+
+
+def metrics_route(service: Service, token: str | None, *, open_without_token: bool) -> Any:
+    @get("/metrics")
+    async def metrics(request: Request[Any, Any, State]) -> Response[bytes]:
+        if not open_without_token and not _is_admin(request.headers.get("authorization", ""), token):
+            raise NotAuthorizedException("give the admin token as a bearer token, or use `admin_port`")
+        service.metrics.observe(await asyncio.to_thread(service.store.backlog))
+        return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
+
+    return metrics
+
+
+def _is_admin(authorization: str, token: str | None) -> bool:
+    scheme, _, given = authorization.partition(" ")
+    if token is None or scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(given.encode(), token.encode())

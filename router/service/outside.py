@@ -1,0 +1,23 @@
+"""The world that a rules file may refer to: environment variables and files."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class Disk:
+    """The environment and the files of this machine, as `router.engine.rulesfile.Outside` wants them."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment: Mapping[str, str] = os.environ if environment is None else environment
+
+    def read(self, path: str) -> str:
+        return Path(path).read_text(encoding="utf-8")
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the files, sorted; never hidden ones (editors and ConfigMaps leave such behind)."""
+        anchor = Path(pattern).anchor or "."
+        relative = Path(pattern).relative_to(anchor) if Path(pattern).anchor else Path(pattern)
+        return sorted(
+            str(path) for path in Path(anchor).glob(str(relative)) if path.is_file() and not path.name.startswith(".")
+        )

@@ -1,0 +1,185 @@
+"""Settled batches of waiting events become changes, firings and stored deliveries."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import structlog
+
+from router.domain.change import Change
+from router.domain.event import Event, PromptKey
+from router.domain.routing import Routing, SettledEvent
+from router.engine.explain import worth_keeping
+from router.engine.ledger import change_of, contents_needed, derive, with_contents
+from router.engine.plan import plan
+from router.engine.ruleset import Ruleset
+from router.langfuse.wire import decode
+from router.storage.errors import StoreUnavailable
+from router.storage.events import StoredEvent, WaitingBatch
+from router.storage.store import Store
+
+log = structlog.get_logger("router.routing")
+
+LONGEST_SETTLE: Final = 10
+"""A batch is routed at the latest this many settle times after its first event."""
+
+LONGEST_NAP: Final = 1.0
+"""Seconds until the store is asked again even if nobody woke us: a replica may have left events behind."""
+
+BATCHES_AT_ONCE: Final = 64
+"""So many batches share one commit."""
+
+
+class Routed(msgspec.Struct, frozen=True):
+    """What became of a batch: the routing to store, and until when the rest of it waits."""
+
+    routing: Routing | None
+    until: datetime | None
+
+
+def route(batch: WaitingBatch, ruleset: Ruleset, store: Store, now: datetime, *, capture: bool) -> Routed:
+    """Decide on one batch, from the store's present ledger. Reads only; what it found is stored by the caller."""
+    stored = store.batch(batch.key or batch.seq)
+    events = {event.id: (row.seq, event) for row in stored for event in [_decoded(row)]}
+    if batch.key is None:
+        changes = tuple(change_of(event) for _, event in events.values())
+        settled = tuple(SettledEvent(seq, "routed") for seq, _ in events.values())
+        return Routed(_routing(ruleset, changes, settled, capture=capture), None)
+    known = store.ledger(batch.key)
+    source = ruleset.sources.get(batch.source)
+    derived = derive(
+        known, [event for _, event in events.values()], now=now, pair=source.pair if source else timedelta()
+    )
+    settled = tuple(SettledEvent(events[id][0], status, reason) for id, (status, reason) in derived.statuses.items())
+    if not settled:
+        return Routed(None, derived.until)
+    contents = derived.ledger.contents | store.contents(
+        batch.key, contents_needed(derived.changes) - derived.ledger.contents.keys()
+    )
+    changes = tuple(with_contents(change, contents) for change in derived.changes)
+    routing = _routing(ruleset, changes, settled, capture=capture)
+    return Routed(msgspec.structs.replace(routing, ledger=derived.ledger), derived.until)
+
+
+def _decoded(row: StoredEvent) -> Event:
+    event = decode(row.body, row.source, row.received_at, origin=row.origin)
+    return msgspec.structs.replace(event, id=row.id)
+
+
+def _routing(
+    ruleset: Ruleset,
+    changes: tuple[Change, ...],
+    settled: tuple[SettledEvent, ...],
+    *,
+    capture: bool,
+) -> Routing:
+    planned = plan(ruleset, changes, capture=capture)
+    return Routing(
+        ledger=None,
+        events=settled,
+        changes=changes,
+        verdicts={
+            change.id: worth_keeping(v for v in planned.verdicts[change.id] if not change.quiet or v.verdict != "no")
+            for change in changes
+        },
+        firings=planned.firings,
+        deliveries=planned.deliveries,
+        ruleset=ruleset.digest,
+    )
+
+
+def settled_at(batch: WaitingBatch, settle: timedelta) -> datetime:
+    """Return when nothing came for `settle`, at the latest ten times that after the first event."""
+    if batch.key is None:
+        return batch.first_received_at
+    return min(batch.last_received_at + settle, batch.first_received_at + LONGEST_SETTLE * settle)
+
+
+class RoutingLoop:
+    """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored."""
+
+    def __init__(
+        self,
+        store: Store,
+        ruleset: Callable[[], Ruleset],
+        routed: Callable[[Sequence[Routing]], None],
+        *,
+        capture: bool,
+    ) -> None:
+        self._store = store
+        self._ruleset = ruleset
+        self._routed = routed
+        self._capture = capture
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._held: dict[PromptKey | None, tuple[int, datetime]] = {}
+        """Batches that wait for the other half of a move: how many events they had, and until when."""
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                nap = await self._step()
+            except StoreUnavailable as error:
+                log.error("events cannot be routed", error=str(error))
+                nap = LONGEST_NAP
+            except Exception:
+                # one event that we cannot handle must not end the routing of all others
+                log.exception("routing failed in the router itself")
+                nap = LONGEST_NAP
+            if nap > 0:
+                await self._sleep(nap)
+
+    async def _step(self) -> float:
+        """Route what is due; return the seconds until something may be."""
+        waiting = await asyncio.to_thread(self._store.waiting)
+        now = datetime.now(UTC)
+        ruleset = self._ruleset()
+        self._held = {batch.key: self._held[batch.key] for batch in waiting if batch.key in self._held}
+        times = [(self._due(batch, ruleset), batch) for batch in waiting]
+        due = [batch for at, batch in times if at <= now][:BATCHES_AT_ONCE]
+        if due:
+            await self._route_all(due, ruleset, now)
+            return 0.0
+        later = min((at for at, _ in times), default=now + timedelta(seconds=LONGEST_NAP))
+        return min((later - now).total_seconds(), LONGEST_NAP)
+
+    def _due(self, batch: WaitingBatch, ruleset: Ruleset) -> datetime:
+        source = ruleset.sources.get(batch.source)
+        settled = settled_at(batch, source.settle if source else timedelta())
+        if batch.key in self._held:
+            count, until = self._held[batch.key]
+            if count == batch.count:
+                return until
+        return settled
+
+    async def _route_all(self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime) -> None:
+        results = await asyncio.to_thread(self._decide, due, ruleset, now)
+        routings = []
+        for batch, result in zip(due, results, strict=True):
+            if batch.key is not None and result.until is not None:
+                left = batch.count - (len(result.routing.events) if result.routing else 0)
+                self._held[batch.key] = (left, result.until)
+            if result.routing is not None:
+                routings.append(result.routing)
+        stored = await asyncio.wrap_future(self._store.commit(routings, datetime.now(UTC)))
+        self._routed([routing for routing, ok in zip(routings, stored, strict=True) if ok])
+
+    def _decide(self, due: Iterable[WaitingBatch], ruleset: Ruleset, now: datetime) -> list[Routed]:
+        return [route(batch, ruleset, self._store, now, capture=self._capture) for batch in due]
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return

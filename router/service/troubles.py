@@ -1,0 +1,137 @@
+"""Troubles: events of our own, told on the same way as all others, once per kind and subject per hour."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import structlog
+
+from router.domain.event import ROUTER_SOURCE
+from router.domain.json import Json
+from router.langfuse.signature import SignatureRefused
+from router.storage.errors import StoreUnavailable
+from router.storage.events import NewEvent
+from router.storage.store import Store
+
+log = structlog.get_logger("router.trouble")
+
+TOLD_EVERY: Final = timedelta(hours=1)
+REFUSALS_TO_TELL: Final = 3
+"""Langfuse switches an automation off after 5 failed executions in a row: worker/src/queues/webhooks.ts."""
+
+
+class Troubles:
+    """Stores troubles as events. `stored` is called after each one, so that it is routed at once."""
+
+    def __init__(self, store: Store, stored: Callable[[], None]) -> None:
+        self._store = store
+        self._stored = stored
+        self._refusals: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- what can go wrong
+
+    def signature_verified(self, source: str) -> None:
+        self._refusals.pop(source, None)
+
+    def signature_refused(self, source: str, refused: SignatureRefused) -> None:
+        """Count refusals that look signed; three in a row mean a wrong secret or a wrong clock, no stray visitor."""
+        if not refused.looks_signed:
+            return
+        count = self._refusals[source] = self._refusals.get(source, 0) + 1
+        if count % REFUSALS_TO_TELL:
+            return
+        if refused.skew is None:
+            cause = "the secret in the rules file is not the one of the webhook in Langfuse"
+        else:
+            cause = f"a clock is off by {refused.skew.total_seconds():.0f} s, here or at Langfuse"
+        self._start(
+            self.tell(
+                "router.signature_refused",
+                source,
+                f"source {source}: {count} signed webhooks in a row were refused ({refused.what}): {cause}. "
+                "Langfuse switches the automation off after 5.",
+            )
+        )
+
+    def quarantined(self, source: str, event: str, reason: str) -> None:
+        self._start(
+            self.tell(
+                "router.quarantined",
+                source,
+                f"source {source}: event {event} cannot be understood and was set aside: {reason}",
+                event=event,
+            )
+        )
+
+    def delivery_dead(self, destination: str, delivery: str, reason: str) -> None:
+        self._start(
+            self.tell(
+                "router.delivery_dead",
+                destination,
+                f"destination {destination}: delivery {delivery} was given up: {reason}",
+                delivery=delivery,
+            )
+        )
+
+    def destination_refused(self, destination: str, reason: str) -> None:
+        self._start(
+            self.tell(
+                "router.destination_refused",
+                destination,
+                f"destination {destination} refuses everything we send: {reason}. Its deliveries wait.",
+            )
+        )
+
+    def reload_failed(self, file: str, errors: str) -> None:
+        self._start(
+            self.tell("router.reload_failed", file, f"{file} was refused, the rules before stay in force:\n{errors}")
+        )
+
+    # ---- telling
+
+    async def tell(self, kind: str, subject: str, message: str, **facts: Json) -> None:
+        """Store the trouble, unless it was told within the hour; then it is only counted."""
+        try:
+            count = await asyncio.wrap_future(self._store.trouble_due(kind, subject, TOLD_EVERY))
+            if count is None:
+                return
+            now = datetime.now(UTC)
+            id = str(uuid.uuid4())
+            body = {
+                "id": id,
+                "timestamp": now.isoformat(),
+                "type": kind,
+                "subject": subject,
+                "message": message,
+                "count": count,
+                **facts,
+            }
+            log.warning(message, trouble=kind, subject=subject, count=count)
+            await asyncio.wrap_future(
+                self._store.receive(
+                    NewEvent(
+                        source=ROUTER_SOURCE,
+                        id=id,
+                        type=kind,
+                        received_at=now,
+                        sent_at=now,
+                        body=msgspec.json.encode(body),
+                    )
+                )
+            )
+        except StoreUnavailable as error:
+            log.error("a trouble could not be stored", trouble=kind, message=message, error=str(error))
+            return
+        self._stored()
+
+    def _start(self, telling: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(telling)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)

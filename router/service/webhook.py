@@ -1,0 +1,197 @@
+"""`POST /webhooks/{source}`: verify, decode, commit, answer. Nothing else happens before Langfuse has its 202.
+
+An `@asgi` route, mounted: Litestar's typed path parameters fail on such routes, and an ordinary handler costs more
+than all of our own work. So methods, sizes and errors are handled here.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+import structlog
+from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
+
+from router.domain.event import Event
+from router.domain.source import Source
+from router.langfuse.signature import SignatureRefused, verify_signature
+from router.langfuse.wire import Unintelligible, decode
+from router.service.metrics import Metrics
+from router.service.troubles import Troubles
+from router.storage.errors import StoreUnavailable
+from router.storage.events import NewEvent, Receipt
+from router.storage.store import Store
+
+log = structlog.get_logger("router.intake")
+
+SIGNATURE_HEADER: Final = b"x-langfuse-signature"
+RETRY_SECONDS: Final = 1
+"""Told with a 503. Langfuse itself tries again after 0.1, 0.2 and 0.4 s: worker/src/queues/webhooks.ts."""
+
+
+class TooLarge(Exception):
+    """The body is larger than `max_body`."""
+
+
+class Gone(Exception):
+    """The client went away before its body was complete: there is nobody to answer."""
+
+
+class Answer(Struct, frozen=True):
+    status: HTTPStatus
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def webhook(
+    store: Store,
+    sources: Callable[[], dict[str, Source]],
+    received: Callable[[], None],
+    troubles: Troubles,
+    metrics: Metrics,
+    max_body: int,
+) -> ASGIApp:
+    """Return the ASGI application. `received` is called after each event that is to be routed."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].strip("/").removeprefix("webhooks").strip("/")
+        source = sources().get(name)
+        try:
+            answer = await handle(source, scope, receive)
+        except Gone:
+            return
+        await _send(answer, send)
+
+    async def handle(source: Source | None, scope: Scope, receive: Receive) -> Answer:
+        if scope.get("method") != "POST":  # a websocket has none
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED, "webhooks are sent with POST", ((b"allow", b"POST"),))
+        if source is None:
+            return problem(HTTPStatus.NOT_FOUND, "no source of this name in the rules file")
+        try:
+            raw = await _body(receive, max_body)
+        except TooLarge:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {max_body:,} bytes")
+        now = datetime.now(UTC)
+        header = next((value for key, value in scope["headers"] if key == SIGNATURE_HEADER), None)
+        try:
+            verify_signature(raw, header, source, now)
+        except SignatureRefused as refused:
+            metrics.signature_failures.labels(source.name, refused.reason).inc()
+            log.warning("signature refused", source=source.name, reason=refused.what)
+            troubles.signature_refused(source.name, refused)
+            return problem(HTTPStatus.UNAUTHORIZED, f"signature refused: {refused.what}")
+        troubles.signature_verified(source.name)
+        return await keep(raw, source, now)
+
+    async def keep(raw: bytes, source: Source, now: datetime) -> Answer:
+        event = _new_event(raw, source, now)
+        try:
+            receipt = await store_it(event)
+        except StoreUnavailable as error:
+            log.error("an event could not be stored", source=source.name, error=str(error))
+            return problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the event could not be stored; send it again",
+                ((b"retry-after", str(RETRY_SECONDS).encode()),),
+            )
+        metrics.events.labels(source.name, event.action or "", receipt.status).inc()
+        if receipt.status == "quarantined":
+            log.warning("event quarantined", source=source.name, event=receipt.id, reason=event.reason)
+            troubles.quarantined(source.name, receipt.id, event.reason)
+        elif receipt.status == "accepted":
+            log.info("event accepted", source=source.name, event=receipt.id, type=event.type, action=event.action)
+            received()
+        return _accepted(receipt)
+
+    async def store_it(event: NewEvent) -> Receipt:
+        try:
+            return await asyncio.wrap_future(store.receive(event))
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # authentic, so it is acknowledged all the same: without the names that the database cannot hold
+            log.exception("an event cannot be stored as it is", source=event.source)
+            bare = _quarantined(
+                event.source, None, f"cannot be stored: {type(error).__name__}", event.body, event.received_at
+            )
+            return await asyncio.wrap_future(store.receive(bare))
+
+    return app
+
+
+def _new_event(raw: bytes, source: Source, now: datetime) -> NewEvent:
+    """Return what to store: what can be read is waiting, what cannot is quarantined, nothing is refused."""
+    try:
+        event: Event = decode(raw, source.name, now)
+    except Unintelligible as error:
+        return _quarantined(source.name, error.event_id, error.why, raw, now)
+    return NewEvent(
+        source=source.name,
+        id=event.id,
+        type=event.type,
+        action=event.action,
+        project_id=event.project_id,
+        prompt=event.prompt.name if event.prompt else None,
+        received_at=now,
+        sent_at=event.timestamp,
+        status="waiting",
+        body=raw,
+    )
+
+
+def _quarantined(source: str, id_: str | None, why: str, raw: bytes, now: datetime) -> NewEvent:
+    return NewEvent(
+        source=source,
+        id=id_ or hashlib.sha256(raw).hexdigest(),
+        type="",
+        received_at=now,
+        status="quarantined",
+        reason=why,
+        body=raw,
+    )
+
+
+async def _body(receive: Receive, most: int) -> bytes:
+    """Return the raw body. Raises TooLarge, Gone."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        assert message["type"] == "http.request"
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > most:
+            raise TooLarge
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _accepted(receipt: Receipt) -> Answer:
+    return Answer(HTTPStatus.ACCEPTED, msgspec.json.encode({"id": receipt.id, "status": receipt.status}))
+
+
+def problem(status: HTTPStatus, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
+    """Return an RFC 9457 answer."""
+    return Answer(
+        status,
+        msgspec.json.encode({"status": status.value, "title": status.phrase, "detail": detail}),
+        ((b"content-type", b"application/problem+json"), *headers),
+    )
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = answer.headers or ((b"content-type", b"application/json"),)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status.value,
+            "headers": [*headers, (b"content-length", str(len(answer.body)).encode())],
+        }
+    )
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
