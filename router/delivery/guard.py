@@ -4,6 +4,7 @@ The check sits in the connector: a resolver that returns only permitted addresse
 skip the resolver. What is checked is what is connected to.
 """
 
+import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
@@ -80,15 +81,32 @@ class GuardedConnector(aiohttp.TCPConnector):
         return await super()._resolve_host(host, port, traces)
 
 
-async def check_host(host: str, port: int) -> None:
-    """Raise AddressRefused unless every address of the host is public. For protocols without a connector of ours."""
-    if _is_literal(host):
-        addresses = [host]
-    else:
-        resolver = aiohttp.ThreadedResolver()
-        addresses = [result["host"] for result in await resolver.resolve(host, port, socket.AF_UNSPEC)]
-    if not all(map(is_public, addresses)):
+async def connected(host: str, port: int, *, allow_private: bool) -> socket.socket:
+    """Return a connection to a permitted address of the host, for protocols without a connector of ours.
+
+    Raises AddressRefused, or the OSError of the address tried last.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    allowed = [(family, address) for family, _, _, _, address in found if allow_private or is_public(str(address[0]))]
+    if not allowed:
         raise AddressRefused(host)
+    failed: OSError | None = None
+    for family, address in allowed:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        try:
+            await loop.sock_connect(connection, address)
+        except OSError as error:
+            connection.close()
+            failed = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    assert failed is not None
+    raise failed
 
 
 def _is_literal(host: str) -> bool:

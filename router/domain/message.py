@@ -53,7 +53,10 @@ class GithubDispatch(Struct, frozen=True, kw_only=True, tag="github-dispatch"):
 
 
 class EmailMessage(Struct, frozen=True, kw_only=True, tag="email"):
-    """`thread` names the conversation (one per prompt); `headers` are extra ones, without newlines."""
+    """`thread` names the conversation (one per prompt); `headers` are extra ones, without newlines.
+
+    No `recipients`: they are secrets of the destination, merged in when the mail is sent.
+    """
 
     recipients: tuple[str, ...]
     cc: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Text of which a part may be secret: `str()` and `repr()` show the mask, only `reveal()` the truth."""
 
+import re
 from typing import Final
 
 MASK: Final = "***"
@@ -24,6 +25,13 @@ class Text:
     @property
     def is_secret(self) -> bool:
         return self.shown != self._value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the mask stands for, part by part: to be looked for in what others say about it."""
+        hidden = MASK.join(map(re.escape, self.shown.split(MASK))).replace(MASK, "(.*?)")
+        found = re.fullmatch(hidden, self._value, re.DOTALL) if self.is_secret else None
+        return tuple(part for part in found.groups() if part) if found else ()
 
     def reveal(self) -> str:
         """Return the true value. Call it where bytes leave the process, nowhere else."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
-from router.domain.destination import AnyDestination, ContentShown, DefaultTree, EmailDestination
+from router.domain.destination import AnyDestination, ContentShown, EmailDestination
 from router.domain.json import Json
 from router.domain.message import (
     DestinationType,
@@ -27,9 +27,9 @@ from router.domain.message import (
     SlackMessage,
 )
 from router.domain.problem import RouterError
-from router.domain.text import Text
 from router.engine import builtin
 from router.engine.context import Context, Setting, Told
+from router.engine.defaults import merge, plain, secret_part
 from router.engine.rulesfile import ACTION_KEYS
 from router.engine.rulesfile.spec import LOG_LEVELS, METHODS
 from router.engine.suggest import suggestion
@@ -135,7 +135,10 @@ class GithubWriter(Struct, frozen=True, kw_only=True):
 
 
 class EmailWriter(Struct, frozen=True, kw_only=True):
+    """`recipients_are_secret`: they stay in the destination until the mail is sent."""
+
     recipients: tuple[Template, ...]
+    recipients_are_secret: bool
     cc: tuple[Template, ...]
     subject: Template | None
     text: Template | None
@@ -146,7 +149,7 @@ class EmailWriter(Struct, frozen=True, kw_only=True):
 
     def message(self, scene: Scene) -> Message:
         recipients = self._addresses(self.recipients, scene.context)
-        if not recipients:
+        if not recipients and not self.recipients_are_secret:
             raise Skipped("no recipient is within the destination's `allowed_domains`")
         html = self.html.render(scene.context) if self.html else None
         if html is None and self.text is None:
@@ -426,7 +429,8 @@ def _email_writer(reader: _Reader, destination: AnyDestination) -> EmailWriter:
     assert isinstance(destination, EmailDestination)
     recipients = reader.list_of_templates("recipients", "header")
     cc = reader.list_of_templates("cc", "header")
-    if not recipients and not any(path[-1:] == ("recipients",) for path, _ in reader.faults):
+    secret = not recipients and "recipients" in secret_part(destination.defaults)
+    if not recipients and not secret and not any(path[-1:] == ("recipients",) for path, _ in reader.faults):
         reader.fault((), f'nobody to write to: give `recipients` here or in destination "{destination.name}"')
     if not destination.allowed_domains and not all(template.static for template in (*recipients, *cc)):
         reader.fault(
@@ -434,6 +438,7 @@ def _email_writer(reader: _Reader, destination: AnyDestination) -> EmailWriter:
         )
     return EmailWriter(
         recipients=recipients,
+        recipients_are_secret=secret,
         cc=cc,
         subject=reader.template("subject", "header"),
         text=reader.template("text", "text"),
@@ -442,31 +447,6 @@ def _email_writer(reader: _Reader, destination: AnyDestination) -> EmailWriter:
         allowed_domains=tuple(domain.lower() for domain in destination.allowed_domains),
         shown=destination.limits.content,
     )
-
-
-def merge(under: DefaultTree, over: DefaultTree | Json) -> DefaultTree | Json:
-    """Return `over` laid over `under`: tables merge at every depth, everything else is replaced whole."""
-    if not isinstance(under, Mapping) or not isinstance(over, Mapping):
-        return over
-    merged: dict[str, DefaultTree] = dict(under)
-    for key, value in over.items():
-        merged[key] = cast("DefaultTree", merge(merged[key], value) if key in merged else value)
-    return merged
-
-
-def plain(tree: DefaultTree) -> DefaultTree:
-    """Return the part of a destination's defaults that holds no secret; a list with a secret is left out whole."""
-    if isinstance(tree, dict):
-        return {key: plain(value) for key, value in tree.items() if not _is_secret(value)}
-    if isinstance(tree, list):
-        return [plain(value) for value in tree]
-    return tree.reveal() if isinstance(tree, Text) else tree
-
-
-def _is_secret(tree: DefaultTree) -> bool:
-    if isinstance(tree, Text):
-        return tree.is_secret
-    return isinstance(tree, list) and any(map(_is_secret, tree))
 
 
 def _checked_path(template: Template, context: Context) -> str:

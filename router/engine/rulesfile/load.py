@@ -12,7 +12,7 @@ from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
 from router.domain.problem import Place, Problem, RulesError
 from router.domain.source import Source
-from router.domain.text import Text
+from router.engine.defaults import revealed
 from router.engine.rulesfile.destinations import read_destinations
 from router.engine.rulesfile.document import Path, dotted, parse, refusal
 from router.engine.rulesfile.expand import Outside, why
@@ -86,7 +86,7 @@ def _read(reader: Reader) -> RulesFile:
     store = _settings(reader, "store", STORE, StoreSettings)
     sources = _sources(reader)
     destinations = read_destinations(reader)
-    vars = cast("dict[str, Json]", _revealed(reader.tree(("vars",), reader.table(("vars",)), replaced=True)))
+    vars = cast("dict[str, Json]", revealed(reader.tree(("vars",), reader.table(("vars",)), replaced=True)))
     rules = _rules(reader)
     if reader.problems:
         raise RulesError(reader.in_order(reader.problems))
@@ -198,15 +198,3 @@ def _type_of(reader: Reader, name: str) -> DestinationType | None:
         if type in DESTINATION_TYPES:
             return type
     return None
-
-
-def _revealed(value: DefaultTree) -> Json:
-    match value:
-        case Text():
-            return value.reveal()
-        case dict():
-            return {key: _revealed(inner) for key, inner in value.items()}
-        case list():
-            return [_revealed(inner) for inner in value]
-        case _:
-            return value

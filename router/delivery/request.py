@@ -1,0 +1,305 @@
+"""What leaves the process: a message, joined with its destination's address and secrets. Pure.
+
+Every part that may hold a secret is a `Text`, so the same request can be sent (`reveal`) and shown (masked).
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, TypeAlias, assert_never, cast
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Struct
+
+from router.domain.destination import (
+    AnyDestination,
+    DefaultTree,
+    EmailDestination,
+    GithubDestination,
+    HttpDestination,
+    LogDestination,
+    SlackDestination,
+)
+from router.domain.json import Json
+from router.domain.message import (
+    EmailMessage,
+    FormBody,
+    GithubDispatch,
+    HttpMessage,
+    JsonBody,
+    LogMessage,
+    Message,
+    RawBody,
+    SlackMessage,
+)
+from router.domain.text import MASK, Text
+from router.engine.defaults import masked, merge, revealed, secret_part, secret_texts
+
+GITHUB_VERSION: Final = "2022-11-28"
+"""https://docs.github.com/en/rest/about-the-rest-api/api-versions."""
+
+SHORTEST_MASKED: Final = 4
+"""Shorter secrets are not looked for in answers: they would mask half of every text."""
+
+
+class WebRequest(Struct, frozen=True, kw_only=True):
+    """One HTTP request. `content` is its body as a tree or text in which every `Text` may be secret."""
+
+    method: str
+    url: Text
+    headers: Mapping[str, Text]
+    content: "JsonContent | TextContent"
+
+
+class JsonContent(Struct, frozen=True):
+    tree: DefaultTree
+
+
+class TextContent(Struct, frozen=True):
+    text: Text
+
+
+class Mail(Struct, frozen=True, kw_only=True):
+    """One mail, ready to be handed to the server at `smtp`."""
+
+    smtp: Text
+    sender: Text
+    recipients: tuple[Text, ...]
+    cc: tuple[Text, ...]
+    message: EmailMessage
+
+
+class Line(Struct, frozen=True):
+    """One line for the router's own log."""
+
+    message: LogMessage
+
+
+Request: TypeAlias = WebRequest | Mail | Line
+
+
+class WrongDestination(Exception):
+    """The destination in force is of another type than the message was made for."""
+
+
+def request_of(message: Message, destination: AnyDestination, key: str) -> Request:
+    """Return what is to be sent under the idempotency `key`. Raises WrongDestination."""
+    match message, destination:
+        case SlackMessage(), SlackDestination():
+            return _slack(message, destination)
+        case HttpMessage(), HttpDestination():
+            return _http(message, destination, key)
+        case GithubDispatch(), GithubDestination():
+            return _github(message, destination)
+        case EmailMessage(), EmailDestination():
+            return _mail(message, destination)
+        case LogMessage(), LogDestination():
+            return Line(message)
+        case _:
+            raise WrongDestination(f"{destination.name} is a {destination.type} destination now")
+
+
+def content_bytes(request: WebRequest) -> bytes:
+    """Return the body as it goes out."""
+    match request.content:
+        case JsonContent(tree=tree):
+            return msgspec.json.encode(revealed(tree))
+        case TextContent(text=text):
+            return text.reveal().encode()
+        case _:
+            assert_never(request.content)
+
+
+def signature_headers(secrets: tuple[Text, ...], key: str, now: datetime, body: bytes) -> dict[str, str]:
+    """Return the Standard Webhooks headers; one signature for each secret, so that receivers can rotate.
+
+    Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
+    """
+    seconds = int(now.timestamp())
+    signed = f"{key}.{seconds}.".encode() + body
+    codes = [hmac.digest(_signing_key(secret.reveal()), signed, hashlib.sha256) for secret in secrets]
+    return {
+        "webhook-id": key,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(code).decode()}" for code in codes),
+    }
+
+
+def shown(message: Message, destination: AnyDestination, key: str) -> Json:
+    """Return the request as people may see it, secrets masked. Raises WrongDestination.
+
+    `{method, url, headers, body}` with a JSON body as a value, `{from, recipients, subject, text, html}`, or `{text}`.
+    """
+    request = request_of(message, destination, key)
+    match request:
+        case WebRequest(content=content):
+            return {
+                "method": request.method,
+                "url": str(request.url),
+                "headers": {name: str(value) for name, value in request.headers.items()},
+                "body": masked(content.tree) if isinstance(content, JsonContent) else str(content.text),
+            }
+        case Mail(message=mail):
+            return {
+                "from": str(request.sender),
+                "recipients": list(map(str, request.recipients)),
+                **({"cc": list(map(str, request.cc))} if request.cc else {}),
+                "subject": mail.subject,
+                "text": mail.text,
+                "html": mail.html,
+                **({"headers": mail.headers} if mail.headers else {}),
+            }
+        case Line(message=line):
+            return {"text": line.text, "level": line.level}
+        case _:
+            assert_never(request)
+
+
+def without_secrets(text: str, destination: AnyDestination) -> str:
+    """Return what a destination answered, without the secrets that it may have echoed."""
+    for secret in sorted(set(_secrets(destination)), key=len, reverse=True):
+        if len(secret) >= SHORTEST_MASKED:
+            text = text.replace(secret, MASK)
+    return text
+
+
+# ---- by type
+
+
+def _slack(message: SlackMessage, destination: SlackDestination) -> WebRequest:
+    """https://api.slack.com/messaging/webhooks; an attachment is the only thing with a bar of colour."""
+    body: dict[str, DefaultTree] = {"text": message.text}
+    blocks = cast("list[DefaultTree]", list(message.blocks))
+    if message.color:
+        attachment: dict[str, DefaultTree] = {"color": message.color, "fallback": message.text}
+        body = {"attachments": [attachment | ({"blocks": blocks} if blocks else {"text": message.text})]}
+    elif blocks:
+        body["blocks"] = blocks
+    return _json_request("POST", destination.webhook_url, {}, body)
+
+
+def _http(message: HttpMessage, destination: HttpDestination, key: str) -> WebRequest:
+    defaults = destination.defaults
+    query = {name: _text(value) for name, value in secret_part(defaults.get("query")).items()}
+    query |= {name: Text(value) for name, value in message.query.items()}
+    headers = {name.lower(): _text(value) for name, value in secret_part(defaults.get("headers")).items()}
+    headers |= {name.lower(): Text(value) for name, value in message.headers.items()}
+    headers.setdefault("idempotency-key", Text(key))
+    url = _extended(destination.url, message.path, query)
+    match message.body:
+        case JsonBody(value=value):
+            tree = merge(secret_part(defaults.get("json")), value)
+            return _json_request(message.method, url, headers, cast("DefaultTree", tree))
+        case FormBody(fields=fields):
+            form = cast("dict[str, DefaultTree]", merge(secret_part(defaults.get("form")), fields))
+            headers.setdefault("content-type", Text("application/x-www-form-urlencoded"))
+            return WebRequest(method=message.method, url=url, headers=headers, content=TextContent(_form(form)))
+        case RawBody(text=text):
+            headers.setdefault("content-type", Text("text/plain; charset=utf-8"))
+            return WebRequest(method=message.method, url=url, headers=headers, content=TextContent(Text(text)))
+        case _:
+            assert_never(message.body)
+
+
+def _github(message: GithubDispatch, destination: GithubDestination) -> WebRequest:
+    """https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event."""
+    dispatch = secret_part(destination.defaults.get("dispatch"))
+    payload = merge(secret_part(dispatch.get("client_payload")), message.client_payload)
+    path = f"/repos/{destination.repository.reveal()}/dispatches"
+    headers = {
+        "authorization": Text(f"Bearer {destination.token.reveal()}", f"Bearer {destination.token}"),
+        "accept": Text("application/vnd.github+json"),
+        "x-github-api-version": Text(GITHUB_VERSION),
+    }
+    body: DefaultTree = {"event_type": message.event_type, "client_payload": cast("DefaultTree", payload)}
+    return _json_request("POST", _extended(destination.base_url, path, {}), headers, body)
+
+
+def _mail(message: EmailMessage, destination: EmailDestination) -> Mail:
+    """Addresses that are secret stay in the destination until now."""
+    return Mail(
+        smtp=destination.smtp,
+        sender=destination.sender,
+        recipients=tuple(map(Text, message.recipients)) or _addresses(destination.defaults.get("recipients")),
+        cc=tuple(map(Text, message.cc)) or _addresses(destination.defaults.get("cc")),
+        message=message,
+    )
+
+
+# ---- shared
+
+
+def _json_request(method: str, url: Text, headers: Mapping[str, Text], tree: DefaultTree) -> WebRequest:
+    return WebRequest(
+        method=method,
+        url=url,
+        headers={"content-type": Text("application/json"), **headers},
+        content=JsonContent(tree),
+    )
+
+
+def _extended(url: Text, path: str, query: Mapping[str, Text]) -> Text:
+    return Text(
+        _join(url.reveal(), path, {name: value.reveal() for name, value in query.items()}),
+        _join(url.shown, path, {name: value.shown for name, value in query.items()}),
+    )
+
+
+def _join(url: str, path: str, query: Mapping[str, str]) -> str:
+    """Lay `path` after the URL's own, `query` over its own."""
+    if not path and not query:
+        return url
+    parts = urlsplit(url)
+    whole = f"{parts.path.rstrip('/')}/{path.lstrip('/')}" if path else parts.path
+    asked = urlencode({**dict(parse_qsl(parts.query, keep_blank_values=True)), **query}, safe=MASK, quote_via=quote)
+    return urlunsplit((parts.scheme, parts.netloc, whole, asked, ""))
+
+
+def _form(fields: Mapping[str, DefaultTree]) -> Text:
+    """Form fields; a list gives its field several times."""
+    pairs = [
+        (name, _text(one))
+        for name, value in fields.items()
+        for one in (value if isinstance(value, list) else [value])
+        if one is not None
+    ]
+    return Text(
+        urlencode([(name, value.reveal()) for name, value in pairs]),
+        urlencode([(name, value.shown) for name, value in pairs], safe=MASK),
+    )
+
+
+def _text(value: DefaultTree) -> Text:
+    match value:
+        case Text():
+            return value
+        case str():
+            return Text(value)
+        case _:
+            return Text(msgspec.json.encode(revealed(value)).decode(), msgspec.json.encode(masked(value)).decode())
+
+
+def _addresses(tree: DefaultTree) -> tuple[Text, ...]:
+    found = tree if isinstance(tree, list) else [tree]
+    return tuple(_text(address) for address in found if address is not None)
+
+
+def _secrets(destination: AnyDestination) -> Iterator[str]:
+    for field in msgspec.structs.fields(destination):
+        value = getattr(destination, field.name)
+        tree = list(value) if isinstance(value, tuple) else value
+        for text in secret_texts(tree):
+            yield from text.secrets
+
+
+def _signing_key(secret: str) -> bytes:
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            return secret.encode()
+    return secret.encode()

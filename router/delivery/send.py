@@ -1,0 +1,143 @@
+"""One attempt: the request goes out, the answer is classified. Whatever happens ends in an `Answer`."""
+
+import asyncio
+from datetime import datetime
+from typing import Final, assert_never
+
+import httpx
+import structlog
+from msgspec import Struct
+
+from router.delivery import mail
+from router.delivery.client import Clients, answer_of
+from router.delivery.outcome import failure, github_outcome, outcome_of, slack_outcome
+from router.delivery.request import (
+    Line,
+    Mail,
+    Request,
+    WebRequest,
+    WrongDestination,
+    content_bytes,
+    request_of,
+    signature_headers,
+    without_secrets,
+)
+from router.domain.delivery import Accepted, Answer, Outcome, Refused, Rejected, Retry
+from router.domain.destination import AnyDestination, HttpDestination
+from router.domain.message import GithubDispatch, HttpMessage, LogMessage, Message, SlackMessage
+
+log = structlog.get_logger("router.message")
+
+EXCERPT: Final = 2_000
+REASON: Final = 300
+"""Characters of an answer, and of the reason it gives, that are kept for people."""
+
+
+class Reply(Struct, frozen=True):
+    """What came back. `whole` False: the body broke off."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+
+async def send(message: Message, destination: AnyDestination, key: str, clients: Clients, now: datetime) -> Answer:
+    """Make one attempt, at most `timeout` long. Never raises, unless it is cancelled."""
+    seconds = destination.limits.timeout.total_seconds()
+    deadline = asyncio.get_running_loop().time() + seconds
+    try:
+        request = request_of(message, destination, key)
+        async with asyncio.timeout_at(deadline):
+            answer = await _attempt(request, message, destination, key, clients, now, deadline)
+    except WrongDestination as error:
+        answer = Answer(outcome=Refused(str(error)))
+    except TimeoutError:
+        answer = Answer(outcome=Retry(f"no answer within {seconds:g} s"))
+    except Exception as error:
+        answer = Answer(outcome=failure(error))
+    return _for_people(answer, destination)
+
+
+async def _attempt(
+    request: Request,
+    message: Message,
+    destination: AnyDestination,
+    key: str,
+    clients: Clients,
+    now: datetime,
+    deadline: float,
+) -> Answer:
+    match request:
+        case WebRequest():
+            client = await clients.of(destination.limits)
+            reply = await _exchange(_signed(request, destination, key, now), client, deadline)
+            return Answer(outcome=_outcome(reply, message, now), status=reply.status, excerpt=reply.text)
+        case Mail():
+            return await mail.send(request, key, destination.limits)
+        case Line(message=line):
+            return _write(line, key)
+        case _:
+            assert_never(request)
+
+
+def _for_people(answer: Answer, destination: AnyDestination) -> Answer:
+    """Return the answer as it may be kept: short, and without the secrets that it may have echoed."""
+    match answer.outcome:
+        case Accepted(detail=said):
+            outcome: Outcome = Accepted(without_secrets(said, destination)[:REASON])
+        case Retry(reason=said, after=after):
+            outcome = Retry(without_secrets(said, destination)[:REASON], after)
+        case Rejected(reason=said):
+            outcome = Rejected(without_secrets(said, destination)[:REASON])
+        case Refused(reason=said):
+            outcome = Refused(without_secrets(said, destination)[:REASON])
+        case _:
+            assert_never(answer.outcome)
+    excerpt = without_secrets(answer.excerpt, destination)[:EXCERPT]
+    return Answer(outcome=outcome, status=answer.status, excerpt=excerpt)
+
+
+def _signed(request: WebRequest, destination: AnyDestination, key: str, now: datetime) -> httpx.Request:
+    body = content_bytes(request)
+    headers = {name: value.reveal() for name, value in request.headers.items()}
+    if isinstance(destination, HttpDestination) and destination.signing_secrets:
+        headers |= signature_headers(destination.signing_secrets, key, now, body)
+    return httpx.Request(request.method, request.url.reveal(), headers=headers, content=body)
+
+
+async def _exchange(request: httpx.Request, client: httpx.AsyncClient, deadline: float) -> Reply:
+    """A body that breaks off changes nothing about a status that has been said."""
+    response = await client.send(request, stream=True)
+    try:
+        try:
+            async with asyncio.timeout_at(deadline):
+                body, whole = await answer_of(response), True
+        except (httpx.HTTPError, TimeoutError):
+            body, whole = b"", False
+        return Reply(response.status_code, response.headers, body, whole)
+    finally:
+        await response.aclose()
+
+
+def _outcome(reply: Reply, message: Message, now: datetime) -> Outcome:
+    match message:
+        case SlackMessage():
+            return slack_outcome(reply.status, reply.headers, reply.text, now)
+        case GithubDispatch():
+            return github_outcome(reply.status, reply.headers, reply.text, now)
+        case HttpMessage():
+            return outcome_of(
+                reply.status, reply.headers, now, accepted=message.status, templated_path=message.templated_path
+            )
+        case _:
+            return outcome_of(reply.status, reply.headers, now)
+
+
+def _write(line: LogMessage, key: str) -> Answer:
+    getattr(log, line.level)(line.text, delivery=key)
+    return Answer(outcome=Accepted("logged"))

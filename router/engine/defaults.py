@@ -1,0 +1,78 @@
+"""A destination's defaults: the plain part is rendered with the action, the secret part joins when a message is sent.
+
+What an action says wins; tables merge at every depth, everything else is replaced whole.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from router.domain.destination import DefaultTree
+from router.domain.json import Json
+from router.domain.text import Text
+
+
+def merge(under: DefaultTree, over: DefaultTree | Json) -> DefaultTree | Json:
+    """Return `over` laid over `under`."""
+    if not isinstance(under, Mapping) or not isinstance(over, Mapping):
+        return over
+    merged: dict[str, DefaultTree] = dict(under)
+    for key, value in over.items():
+        merged[key] = cast("DefaultTree", merge(merged[key], value) if key in merged else value)
+    return merged
+
+
+def plain(tree: DefaultTree) -> DefaultTree:
+    """Return the part that holds no secret; a list with a secret in it is left out whole."""
+    if isinstance(tree, dict):
+        return {key: plain(value) for key, value in tree.items() if not _is_left_out(value)}
+    if isinstance(tree, list):
+        return [plain(value) for value in tree]
+    return tree.reveal() if isinstance(tree, Text) else tree
+
+
+def secret_part(tree: DefaultTree) -> dict[str, DefaultTree]:
+    """Return what `plain` left out of a table, in the tables in which it stands; empty for all that is no table."""
+    if not isinstance(tree, dict):
+        return {}
+    part = {key: value if _is_left_out(value) else secret_part(value) for key, value in tree.items()}
+    return {key: value for key, value in part.items() if value != {}}
+
+
+def secret_texts(tree: DefaultTree) -> Iterator[Text]:
+    """Yield every secret in a tree."""
+    match tree:
+        case Text():
+            if tree.is_secret:
+                yield tree
+        case dict():
+            for value in tree.values():
+                yield from secret_texts(value)
+        case list():
+            for value in tree:
+                yield from secret_texts(value)
+
+
+def revealed(tree: DefaultTree) -> Json:
+    """Return the tree with the true values, to be sent."""
+    return _with_texts(tree, masked=False)
+
+
+def masked(tree: DefaultTree) -> Json:
+    """Return the tree as people may see it."""
+    return _with_texts(tree, masked=True)
+
+
+def _with_texts(tree: DefaultTree, *, masked: bool) -> Json:
+    match tree:
+        case Text():
+            return tree.shown if masked else tree.reveal()
+        case dict():
+            return {key: _with_texts(value, masked=masked) for key, value in tree.items()}
+        case list() | tuple():
+            return [_with_texts(value, masked=masked) for value in tree]
+        case _:
+            return tree
+
+
+def _is_left_out(tree: DefaultTree) -> bool:
+    return not isinstance(tree, dict) and any(secret_texts(tree))
