@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port instead of [server] port.")
 @store_option
 @click.option("--capture", is_flag=True, help="Do everything except the sending; missing variables are allowed.")
+@click.option("--watch", is_flag=True, help="Reload when the rules' files have been still for a second.")
 @click.option("--migrate", is_flag=True, help="Upgrade the schema of a PostgreSQL store first.")
 @click.option("--log-format", type=click.Choice(["json", "console"]), help="Default: console on a terminal, else json.")
 @click.option("--debug", is_flag=True, help="Log more.")
@@ -28,6 +29,7 @@ def serve(
     port: int | None,
     store_url: str | None,
     capture: bool,
+    watch: bool,
     migrate: bool,
     log_format: str | None,
     debug: bool,
@@ -46,14 +48,16 @@ def serve(
     from router.storage.store import Store
 
     configure("json" if log_format == "json" else "console" if log_format == "console" else None, debug=debug)
-    rulebook = Rulebook(rules_path, Disk(), missing="placeholder" if capture else "error")
+    disk = Disk()
+    rulebook = Rulebook(rules_path, disk, missing="placeholder" if capture else "error")
     file = rulebook.loaded.file
     url = store_url or file.store.url.reveal()
     public = listen(host or file.server.host, file.server.port if port is None else port)
     admin = None if file.server.admin_port is None else listen(host or file.server.host, file.server.admin_port)
     with Store.open(url, serve=True, migrate=migrate) as store:
         click.echo(_greeting(rulebook, public, admin, make_url(url).render_as_string(), capture=capture), err=True)
-        asyncio.run(run(Service(rulebook, store, capture=capture), public, admin))
+        service = Service(rulebook, store, capture=capture)
+        asyncio.run(run(service, public, admin, watched=disk if watch else None))
 
 
 def _greeting(

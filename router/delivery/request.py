@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias, assert_never, cast
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct
@@ -291,9 +291,18 @@ def _addresses(tree: DefaultTree) -> tuple[Text, ...]:
 def _secrets(destination: AnyDestination) -> Iterator[str]:
     for field in msgspec.structs.fields(destination):
         value = getattr(destination, field.name)
-        tree = list(value) if isinstance(value, tuple) else value
-        for text in secret_texts(tree):
-            yield from text.secrets
+        for text in secret_texts(list(value) if isinstance(value, tuple) else value):
+            for secret in text.secrets:
+                yield from _as_it_may_come_back(secret)
+
+
+def _as_it_may_come_back(secret: str) -> Iterator[str]:
+    """Yield a secret in every form in which an answer may hold it: of a secret URL also the part after the host."""
+    parts = urlsplit(secret) if "://" in secret else None
+    forms = [secret] if parts is None else [secret, parts.path.strip("/"), parts.query]
+    for form in forms:
+        yield form
+        yield unquote(form)
 
 
 def _signing_key(secret: str) -> bytes:

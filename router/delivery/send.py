@@ -139,5 +139,5 @@ def _outcome(reply: Reply, message: Message, now: datetime) -> Outcome:
 
 
 def _write(line: LogMessage, key: str) -> Answer:
-    getattr(log, line.level)(line.text, delivery=key)
+    getattr(log, line.level)(line.text, delivery_id=key)
     return Answer(outcome=Accepted("logged"))

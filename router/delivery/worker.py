@@ -106,7 +106,7 @@ class Worker:
         self._busy[claim.destination] -= 1
         self._wake.set()
         if not task.cancelled() and (error := task.exception()):
-            log.error("delivery failed in the router itself", delivery=claim.key, exc_info=error)
+            log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
 
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
         started = datetime.now(UTC)
@@ -114,7 +114,7 @@ class Worker:
             answer = await send(claim.message, destination, claim.key, self._clients, started)
         except Exception as error:
             # a fault of ours must not lose the delivery nor make it spin: it waits like any failed attempt
-            log.exception("sending failed in the router itself", delivery=claim.key)
+            log.exception("sending failed in the router itself", delivery_id=claim.key)
             answer = Answer(outcome=Retry(f"internal error: {type(error).__name__}"))
         following = after_attempt(
             answer.outcome,

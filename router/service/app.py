@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 from litestar import Litestar, Request, Response, asgi, get
 from litestar.datastructures import State
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsPlugin
+from litestar.types import Scope
 
 from router.delivery.client import Clients
 from router.delivery.schedule import Next
@@ -110,7 +111,7 @@ class Service:
         self.metrics.attempts.labels(claim.destination, type(answer.outcome).__name__.lower()).inc()
         log.info(
             "attempt ended",
-            delivery=claim.key,
+            delivery_id=claim.key,
             destination=claim.destination,
             attempt=claim.attempt,
             state=following.status,
@@ -158,8 +159,15 @@ def _litestar(service: Service, routes: Sequence[Any]) -> Litestar:
         state=State({"service": service}),
         openapi_config=None,
         logging_config=None,
+        after_exception=[_log_our_faults],
         plugins=[ProblemDetailsPlugin(ProblemDetailsConfig(enable_for_all_http_exceptions=True))],
     )
+
+
+async def _log_our_faults(error: Exception, scope: Scope) -> None:
+    """What is answered with 500 is a fault of ours, and says nothing to whoever asked."""
+    if not isinstance(error, HTTPException) or error.status_code >= 500:
+        log.error("a request failed in the router itself", path=scope["path"], exc_info=error)
 
 
 @get("/health/live", sync_to_thread=False)

@@ -6,16 +6,22 @@ from pathlib import Path
 
 
 class Disk:
-    """The environment and the files of this machine, as `router.engine.rulesfile.Outside` wants them."""
+    """The environment and the files of this machine, as `router.engine.rulesfile.Outside` wants them.
+
+    `seen`: every file that was asked for, whether it was there or not.
+    """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self.environment: Mapping[str, str] = os.environ if environment is None else environment
+        self.seen: set[Path] = set()
 
     def read(self, path: str) -> str:
+        self.seen.add(Path(path).absolute())
         return Path(path).read_text(encoding="utf-8")
 
     def glob(self, pattern: str) -> list[str]:
         """Return the files, sorted; never hidden ones (editors and ConfigMaps leave such behind)."""
+        self.seen.add(Path(pattern).absolute())
         anchor = Path(pattern).anchor or "."
         relative = Path(pattern).relative_to(anchor) if Path(pattern).anchor else Path(pattern)
         return sorted(

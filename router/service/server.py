@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from litestar import Litestar
 
 from router.domain.problem import RouterError
 from router.service.app import Service, admin_app, public_app
+from router.service.outside import Disk
+from router.service.watch import watch
 
 log = structlog.get_logger("router.service")
 
@@ -28,7 +31,9 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise PortInUse(
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno) if error.errno else error}"
+        ) from error
 
 
 class _Server(uvicorn.Server):
@@ -39,18 +44,25 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(service: Service, public: socket.socket, admin: socket.socket | None) -> None:
-    """Serve until SIGTERM or SIGINT: stop taking requests, finish what is being sent, release the rest."""
+async def serve(
+    service: Service, public: socket.socket, admin: socket.socket | None, *, watched: Disk | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT: stop taking requests, finish what is being sent, release the rest.
+
+    `watched`: reload when the files that were read through it change.
+    """
     apps = [(public_app(service, with_admin=admin is None), public)]
     if admin is not None:
         apps.append((admin_app(service), admin))
     servers = [(_server(app), listener) for app, listener in apps]
     loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
 
     def stop() -> None:
         if not service.draining:
             log.info("stopping")
         service.draining = True
+        stopping.set()
         for server, _ in servers:
             server.should_exit = True
 
@@ -58,7 +70,8 @@ async def serve(service: Service, public: socket.socket, admin: socket.socket | 
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGHUP, service.reload)
     async with service.running():
-        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+        watching = [] if watched is None else [watch(watched, service.reload, stopping)]
+        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers), *watching)
 
 
 def _server(app: Litestar) -> _Server:

@@ -100,10 +100,10 @@ def webhook(
             )
         metrics.events.labels(source.name, event.action or "", receipt.status).inc()
         if receipt.status == "quarantined":
-            log.warning("event quarantined", source=source.name, event=receipt.id, reason=event.reason)
+            log.warning("event quarantined", source=source.name, event_id=receipt.id, reason=event.reason)
             troubles.quarantined(source.name, receipt.id, event.reason)
         elif receipt.status == "accepted":
-            log.info("event accepted", source=source.name, event=receipt.id, type=event.type, action=event.action)
+            log.info("event accepted", source=source.name, event_id=receipt.id, type=event.type, action=event.action)
             received()
         return _accepted(receipt)
 

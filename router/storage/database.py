@@ -41,6 +41,11 @@ class Database:
         # one moment for all statements of a reader; SQLite's readers have that anyway
         self.reads = engine if _is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other server can work on this database: the lock beside a SQLite file is ours."""
+        return self._lock is not None
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one moment of the database. Raises StoreUnavailable."""

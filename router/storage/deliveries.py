@@ -20,7 +20,8 @@ from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts,
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
 
 _WAITING: Final = ("pending", "retrying")
-_LOST: Final = "nothing was heard of this attempt before its lease ran out"
+_LOST: Final = "nothing was heard of this attempt: its router ended"
+_FOREVER: Final = 2**62
 
 
 def claim(
@@ -112,6 +113,11 @@ def release(connection: Connection, claims: Sequence[Claim]) -> None:
     )
 
 
+def expire_all(connection: Connection) -> None:
+    """Let everything that is being sent wait again: for a server that knows that it is alone."""
+    _expire(connection, _FOREVER)
+
+
 def due_destinations(connection: Connection, types: Mapping[str, DestinationType]) -> dict[str, timedelta]:
     """Return how long each of those destinations, as far as something waits for it, has nothing to claim (0: now)."""
     first_due = (
@@ -159,11 +165,11 @@ def _now(connection: Connection) -> Millis:
     return connection.execute(select(now_ms())).scalar_one()
 
 
-def _expire(connection: Connection, now: Millis) -> None:
-    """Let what was claimed and never settled wait again."""
+def _expire(connection: Connection, until: Millis) -> None:
+    """Let what was claimed until then and never settled wait again."""
     lost = connection.execute(
         update(deliveries)
-        .where(DELIVERY_IS_SENDING, deliveries.c.lease_until <= now)
+        .where(DELIVERY_IS_SENDING, deliveries.c.lease_until <= until)
         .values(status="retrying", reason=_LOST, lease_until=None)
         .returning(deliveries.c.seq, deliveries.c.fence)
     ).all()
@@ -171,7 +177,7 @@ def _expire(connection: Connection, now: Millis) -> None:
         connection.execute(
             update(attempts)
             .where(attempts.c.delivery == bindparam("of"), attempts.c.fence == bindparam("held"))
-            .values(finished_at=now, outcome="lost", reason=_LOST),
+            .values(finished_at=now_ms(), outcome="lost", reason=_LOST),
             [{"of": seq, "held": fence} for seq, fence in lost],
         )
 

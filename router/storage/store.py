@@ -46,7 +46,11 @@ class Store:
         `serve`: as the one server of a SQLite file, which is made and migrated as needed. `migrate`: bring the schema
         up to date first, on any database. Raises StoreNotMigrated or StoreError, in one line.
         """
-        return cls(database.open_database(url, serve=serve, migrate=migrate))
+        store = cls(database.open_database(url, serve=serve, migrate=migrate))
+        if serve and store._database.is_alone:
+            # whoever was sending ended: nobody has to wait for its leases
+            store._writer.submit(deliveries.expire_all).result()
+        return store
 
     def close(self) -> None:
         """Finish what was handed over, then let go of the database."""
