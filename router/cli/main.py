@@ -5,6 +5,7 @@ import sys
 from typing import Final
 
 import rich_click as click
+from click.exceptions import NoArgsIsHelpError
 
 from router.domain.problem import RouterError, RulesError
 
@@ -45,9 +46,23 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; what the user can act on is told in words, never as a traceback."""
+    """Run a command; what the user can act on is told in plain lines, never as a traceback or a box."""
     try:
-        cli(prog_name="langfuse-router")
+        sys.exit(cli(prog_name="langfuse-router", standalone_mode=False) or 0)
+    except NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.UsageError as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        if error.ctx is not None:
+            click.echo(f"help: {error.ctx.command_path} --help", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        sys.exit(1)
+    except click.Abort:
+        click.echo("nothing was changed", err=True)
+        sys.exit(1)
     except RulesError as error:
         click.echo(error, err=True)
         count = len(error.problems)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,7 @@ DRAIN: Final = timedelta(seconds=20)
 class Worker:
     """Sends deliveries to the destinations in force, which `destinations` returns at every look.
 
-    `ended` is called after each stored attempt with the claim, the answer and what follows.
+    `ended` is called after each stored attempt with the claim, the answer, what follows and how long it took.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Worker:
         store: Store,
         clients: Clients,
         destinations: Callable[[], Mapping[str, AnyDestination]],
-        ended: Callable[[Claim, Answer, Next], None],
+        ended: Callable[[Claim, Answer, Next, timedelta], None],
     ) -> None:
         self._store = store
         self._clients = clients
@@ -109,13 +110,14 @@ class Worker:
             log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
 
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
-        started = datetime.now(UTC)
+        started, began = datetime.now(UTC), time.monotonic()
         try:
             answer = await send(claim.message, destination, claim.key, self._clients, started)
         except Exception as error:
             # a fault of ours must not lose the delivery nor make it spin: it waits like any failed attempt
             log.exception("sending failed in the router itself", delivery_id=claim.key)
             answer = Answer(outcome=Retry(f"internal error: {type(error).__name__}"))
+        took = timedelta(seconds=time.monotonic() - began)
         following = after_attempt(
             answer.outcome,
             claim,
@@ -132,7 +134,7 @@ class Worker:
             pause=following.pause,
         )
         if await asyncio.wrap_future(stored):
-            self._ended(claim, answer, following)
+            self._ended(claim, answer, following, took)
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -25,7 +25,10 @@ class Marked(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What there is to say. All text is as it came, unescaped; `diff` is a unified diff or empty."""
+    """What there is to say. All text is as it came, unescaped; `diff` is a unified diff or empty.
+
+    `title` and `author` are one line, whatever names hold.
+    """
 
     title: str
     headline: str
@@ -42,7 +45,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     def line(self) -> str:
         """Everything that matters, in one line."""
         by = f" ({self.author})" if self.author else ""
-        return " ".join(f"{self.title}: {self.headline}{by}".split())
+        return _one_line(f"{self.title}: {self.headline}{by}")
 
 
 def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
@@ -53,9 +56,9 @@ def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
     content = version.content
     diff, notes = _text_change(told, shown)
     return Summary(
-        title=change.prompt.name,
+        title=_one_line(change.prompt.name),
         headline="; ".join(_headlines(told)),
-        author=author_of(change.event),
+        author=_one_line(author_of(change.event)),
         commit_message=content.commit_message if content else None,
         labels=_marked(version.labels, change.labels_gained, change.labels_lost),
         tags=_marked(version.tags, change.tags_gained, change.tags_lost),
@@ -66,6 +69,10 @@ def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
             setting.project_urls.get(change.event.source), change.prompt.project_id, change.prompt.name, version.number
         ),
     )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _headlines(told: Told) -> Iterator[str]:

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -107,8 +108,12 @@ class Service:
         if any(delivery.status == "pending" for routing in routings for delivery in routing.deliveries):
             self.worker.wake()
 
-    def _ended(self, claim: Claim, answer: Answer, following: Next) -> None:
+    def _ended(self, claim: Claim, answer: Answer, following: Next, took: timedelta) -> None:
         self.metrics.attempts.labels(claim.destination, type(answer.outcome).__name__.lower()).inc()
+        self.metrics.attempt_seconds.labels(claim.destination).observe(took.total_seconds())
+        if following.status == "delivered":
+            waited = datetime.now(UTC) - claim.created_at
+            self.metrics.delivery_seconds.labels(claim.destination).observe(max(0.0, waited.total_seconds()))
         log.info(
             "attempt ended",
             delivery_id=claim.key,

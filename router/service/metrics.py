@@ -6,6 +6,8 @@ from router.storage.records import Backlog
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+DELIVERY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 43200)
+
 
 class Metrics:
     """All metrics of one process, in a registry of their own."""
@@ -63,6 +65,13 @@ class Metrics:
         )
         self.attempt_seconds = Histogram(
             "langfuse_router_attempt_seconds", "Length of an attempt", ["destination"], registry=self.registry
+        )
+        self.delivery_seconds = Histogram(
+            "langfuse_router_delivery_seconds",
+            "From the planning of a delivery until it was accepted",
+            ["destination"],
+            buckets=DELIVERY_BUCKETS,
+            registry=self.registry,
         )
         self.reload_success = Gauge(
             "langfuse_router_config_reload_success", "1 if the last reload succeeded", registry=self.registry

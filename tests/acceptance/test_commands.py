@@ -1,0 +1,254 @@
+"""The commands, as somebody at a terminal or a script runs them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.receivers import Receiver
+from tests.acceptance.running import SECRET, RunningRouter, command, eventually
+from tests.acceptance.test_intake import body
+
+ROOT = Path(__file__).parents[2]
+
+RULES = """
+[sources.prod]
+secret = "${LANGFUSE_WEBHOOK_SECRET}"
+settle = "0s"
+
+[destinations.journal]
+type = "log"
+
+[destinations.team]
+type = "slack"
+webhook_url = "SINK/${SLACK_PATH:-hook}"
+allow_private = true
+
+[[rules]]
+name = "promoted"
+match = { labels_gained = "production" }
+actions = [{ to = "team" }]
+
+[[rules]]
+name = "all"
+actions = [{ to = "journal", text = "{{ prompt.name }} v{{ prompt.version }}" }]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rules.toml").write_text(RULES.replace("SINK", "https://hooks.slack.example.com"))
+    promoted = body("promoted", {"labels": ["production"], "version": 4, "id": "v4"})
+    (tmp_path / "promoted.json").write_text(json.dumps(promoted | {"action": "updated"}))
+    before = body("before", {"labels": ["production"], "version": 3, "id": "v3", "updatedAt": "2026-11-24T09:00:00Z"})
+    (tmp_path / "v3.json").write_text(json.dumps(before))
+    return tmp_path
+
+
+# ---- check
+
+
+def test_check_finds_the_example_in_order(tmp_path: Path) -> None:
+    ran = command("check", str(ROOT / "rules.example.toml"), folder=tmp_path)
+    assert ran.returncode == 0
+    assert "8 rules" in ran.stdout
+    assert "LANGFUSE_WEBHOOK_SECRET is not set" in ran.stderr
+    assert command("check", str(ROOT / "rules.example.toml"), "--strict", folder=tmp_path).returncode == 1
+
+
+def test_check_tells_every_fault_at_once_with_place_and_remedy(folder: Path) -> None:
+    wrong = (folder / "rules.toml").read_text()
+    wrong = wrong.replace("labels_gained", "labels_gaind").replace('to = "journal"', 'to = "jurnal"')
+    (folder / "rules.toml").write_text(wrong.replace("prompt.version", "prompt.verzion"))
+    ran = command("check", folder=folder)
+    assert ran.returncode == 1
+    assert 'rules.toml:16:11: rules[0].match.labels_gaind: unknown clause; did you mean "labels_gained"?' in ran.stderr
+    assert 'no destination "jurnal"; did you mean "journal"?' in ran.stderr
+    as_json = json.loads(command("check", "--format", "json", folder=folder).stdout)
+    assert not as_json["valid"]
+    assert {"file", "line", "column", "path", "what"} == set(as_json["problems"][0])
+
+
+def test_a_rules_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    ran = command("check", "nowhere.toml", folder=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[0] == "nowhere.toml: cannot be read: No such file or directory"
+
+
+# ---- dry-run
+
+
+def test_dry_run_shows_change_rules_and_requests(folder: Path) -> None:
+    ran = command("dry-run", "promoted.json", "--previous", "v3.json", folder=folder)
+    assert ran.returncode == 0
+    assert "production moved v3 → v4" in ran.stdout
+    assert "rule promoted: match" in ran.stdout
+    assert '✓ labels_gained: wanted "production", got ["production"]' in ran.stdout
+    assert "nothing was known before" in command("dry-run", "promoted.json", folder=folder).stdout
+
+
+def test_dry_run_reads_stdin_and_expectations_decide_the_exit_status(folder: Path) -> None:
+    raw = (folder / "promoted.json").read_text()
+    met = command("dry-run", "-", "--expect", "promoted", "--expect", "all", folder=folder, stdin=raw)
+    assert met.returncode == 0
+    missed = command("dry-run", "v3.json", "--rule", "all", "--expect", "all", folder=folder)
+    assert missed.returncode == 0
+    (folder / "other.json").write_text(raw.replace('"production"', '"staging"'))
+    missed = command("dry-run", "other.json", "--expect", "promoted", folder=folder)
+    assert missed.returncode == 1
+    assert "expected to fire, but did not: promoted" in missed.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "not JSON"),
+        ("[]", "no JSON object"),
+        ('{"type": "prompt-version", "action": "created"}', "`prompt` is missing"),
+        ('{"type": "prompt-version", "action": "renamed", "prompt": {}}', "created, updated, deleted"),
+        ("nul\x00", "not JSON"),
+    ],
+)
+def test_a_wrong_body_is_a_usage_error_that_says_what_is_wrong(folder: Path, text: str, word: str) -> None:
+    (folder / "wrong.json").write_text(text)
+    ran = command("dry-run", "wrong.json", folder=folder)
+    assert ran.returncode == 2
+    assert word in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_unknown_names_in_options_are_usage_errors(folder: Path) -> None:
+    assert command("dry-run", "promoted.json", "--rule", "x", folder=folder).returncode == 2
+    assert command("dry-run", "promoted.json", "--expect", "x", folder=folder).returncode == 2
+    assert command("dry-run", "promoted.json", "--source", "x", folder=folder).returncode == 2
+    assert command("dry-run", "nowhere.json", folder=folder).returncode == 2
+
+
+def test_dry_run_can_really_send(folder: Path) -> None:
+    with Receiver() as receiver:
+        (folder / "rules.toml").write_text(RULES.replace("SINK", receiver.url))
+        env = {"LANGFUSE_WEBHOOK_SECRET": SECRET}
+        ran = command("dry-run", "promoted.json", "--previous", "v3.json", "--send", folder=folder, env=env)
+    assert ran.returncode == 0, ran.stderr
+    assert [arrived.path for arrived in receiver.arrived] == ["/hook"]
+    assert not (folder / "router.db").exists()
+
+
+# ---- events, deliveries, db
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRouter]:
+    """A service that routed two events: one delivered, one dead."""
+    with (
+        Receiver() as receiver,
+        RunningRouter(tmp_path_factory.mktemp("used"), RULES.replace("SINK", receiver.url), "--capture") as router,
+    ):
+        router.post(body("e1", {"id": "v1", "version": 1}))
+        eventually(lambda: len(router.deliveries()) == 1, "the first is routed")
+        router.post(body("e2", {"id": "v2", "version": 2, "labels": ["production"]}))
+        eventually(lambda: len(router.deliveries()) == 3, "the second is routed")
+        yield router
+
+
+def run(used: RunningRouter, *arguments: str) -> Any:
+    ran = command(*arguments, "--format", "json", folder=used.folder, env=used.env)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_events_are_listed_the_newest_first_in_pages(used: RunningRouter) -> None:
+    first = run(used, "events", "list", "--limit", "1")
+    assert [event["id"] for event in first["items"]] == ["e2"]
+    second = run(used, "events", "list", "--limit", "1", "--cursor", first["next_cursor"])
+    assert [event["id"] for event in second["items"]] == ["e1"]
+    assert second["next_cursor"] is None
+    assert run(used, "events", "list", "--status", "stale")["items"] == []
+    text = command("events", "list", "--prompt", "checkout/cart", folder=used.folder, env=used.env)
+    assert "e1" in text.stdout
+    assert "prompt-version created checkout/cart" in text.stdout
+
+
+def test_an_event_tells_what_became_of_it(used: RunningRouter) -> None:
+    shown = command("events", "show", "e2", folder=used.folder, env=used.env)
+    assert "event e2 from prod, routed" in shown.stdout
+    assert "rule promoted: match" in shown.stdout
+    assert "→ team by promoted: captured" in shown.stdout
+    missing = command("events", "show", "nothing", folder=used.folder, env=used.env)
+    assert (missing.returncode, missing.stderr) == (1, "error: no event nothing in the store\n")
+
+
+def test_an_exported_event_is_the_body_byte_for_byte(used: RunningRouter) -> None:
+    exported = command("events", "export", "e2", folder=used.folder, env=used.env)
+    assert json.loads(exported.stdout)["id"] == "e2"
+    again = command("dry-run", "-", "--expect", "all", folder=used.folder, env=used.env, stdin=exported.stdout)
+    assert again.returncode == 0, again.stderr
+
+
+def test_deliveries_are_listed_by_state_and_shown_with_their_request(used: RunningRouter) -> None:
+    found = run(used, "deliveries", "list", "--destination", "team")["items"]
+    assert [(delivery["rule"], delivery["status"]) for delivery in found] == [("promoted", "captured")]
+    shown = run(used, "deliveries", "show", found[0]["key"])
+    assert shown["request"]["body"]["text"].startswith("checkout/cart: v2 created; production set on v2")
+    assert [event["id"] for event in shown["events"]] == ["e2"]
+
+
+def test_a_bulk_retry_without_a_terminal_needs_yes(used: RunningRouter) -> None:
+    ran = command("deliveries", "retry", "--status", "captured", folder=used.folder, env=used.env)
+    assert ran.returncode == 2
+    assert "--yes" in ran.stderr
+    assert command("deliveries", "retry", folder=used.folder, env=used.env).returncode == 2
+
+
+def test_dry_run_takes_what_is_known_from_a_store(used: RunningRouter, folder: Path) -> None:
+    promoted = folder / "promoted.json"
+    ran = command("dry-run", str(promoted), "--store", "sqlite:///router.db", folder=used.folder, env=used.env)
+    assert "production moved v2 → v4" in ran.stdout
+
+
+def test_db_upgrade_makes_a_store_and_leaves_a_good_one_alone(folder: Path) -> None:
+    for _ in range(2):
+        ran = command("db", "upgrade", folder=folder)
+        assert ran.returncode == 0, ran.stderr
+        assert "the store is at schema" in ran.stdout
+    assert command("events", "list", folder=folder).stdout == "no events\n"
+
+
+def test_a_store_of_a_newer_program_is_refused_in_one_line(folder: Path) -> None:
+    import sqlite3
+
+    assert command("db", "upgrade", folder=folder).returncode == 0
+    with sqlite3.connect(folder / "router.db") as connection:
+        connection.execute("UPDATE router_schema SET version_num = '99.0'")
+    connection.close()
+    ran = command("serve", "--port", "0", folder=folder, env={"LANGFUSE_WEBHOOK_SECRET": SECRET})
+    assert ran.returncode == 1
+    assert len(ran.stderr.splitlines()) == 1
+    assert "newer than this program" in ran.stderr
+
+
+# ---- init, schema
+
+
+def test_init_writes_rules_that_check_and_dry_run_accept_and_overwrites_nothing(tmp_path: Path) -> None:
+    ran = command("init", "new", folder=tmp_path)
+    assert ran.returncode == 0
+    assert "/webhooks/prod" in ran.stdout
+    assert "80 and 443" in ran.stdout
+    assert command("check", folder=tmp_path / "new").returncode == 0
+    again = command("init", "new", folder=tmp_path)
+    assert again.returncode == 1
+    assert "nothing was overwritten" in again.stderr
+
+
+def test_schema_prints_json_schema(tmp_path: Path) -> None:
+    assert json.loads(command("schema", folder=tmp_path).stdout)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    ran = command("--help", folder=tmp_path)
+    assert ran.returncode == 0
+    for name in ("check", "dry-run", "serve", "events", "deliveries", "db", "init", "schema"):
+        assert name in ran.stdout
