@@ -1,0 +1,8 @@
+"""How long the property tests look for counterexamples: `make test` briefly, `make test-long` thoroughly."""
+
+from hypothesis import HealthCheck, settings
+
+# the machines that run this are slow and shared: a deadline would only say so
+settings.register_profile("short", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("short"), max_examples=20_000)
+settings.load_profile("short")
