@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format types
+.PHONY: demo test test-long lint format types
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -15,6 +15,10 @@ demo: .venv/.ready
 
 test: .venv/.ready
 	$(BIN)/pytest -n auto
+
+# the property tests, a hundred times as long
+test-long: .venv/.ready
+	$(BIN)/pytest -n auto --hypothesis-profile=long tests/langfuse tests/test_ledger_model.py
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

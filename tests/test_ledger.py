@@ -235,3 +235,114 @@ def test_an_unknown_version_that_is_deleted_lost_what_its_body_says() -> None:
     (change,) = acted_on(derived)
     assert change.labels_lost == change.labels_removed == ("production",)
     assert "production" not in holders(derived.ledger)
+
+
+# ---- found by the property tests against the model Langfuse (tests/test_ledger_model.py)
+
+
+def told_by(*batches: Sequence[Event]) -> list[Change]:
+    """Return what is told, batch by batch."""
+    ledger, told = EMPTY, []
+    for batch in batches:
+        derived = derive(ledger, batch)
+        ledger = derived.ledger
+        told += derived.changes
+    return told
+
+
+def test_a_creation_that_arrives_after_a_deletion_may_tell_who_has_latest() -> None:
+    deleted = prompt_event("deleted", 2, ["latest"], updated=1, sent=5)
+    derived = derive(after([deleted]), [prompt_event("created", 1, ["latest"], updated=0)])
+    assert holders(derived.ledger) == {"latest": 1}
+    assert [change.labels_gained for change in derived.changes if change.origin == "inferred"] == [("latest",)]
+
+
+def test_the_ledger_of_a_deleted_version_is_the_same_in_any_order() -> None:
+    created = prompt_event("created", 1, ["latest"], updated=0, tags=["a"])
+    tagged = prompt_event("updated", 1, ["latest"], updated=4, sent=9, tags=["b"])
+    deleted = prompt_event("deleted", 1, ["latest"], updated=4, sent=5, tags=["b"])
+    first, *others = [after(*([event] for event in order)) for order in permutations([created, tagged, deleted])]
+    assert all(other == first for other in others)
+    assert tags_now(first) == frozenset()
+
+
+def test_a_tag_edit_is_told_even_if_only_a_deleted_version_shows_it_yet() -> None:
+    known = after([prompt_event("created", n, ["latest"], updated=n) for n in (1, 2)])
+    tagged = [prompt_event("updated", n, ["latest"] if n == 2 else [], updated=5, tags=["new"]) for n in (1, 2)]
+    deleted = prompt_event("deleted", 2, ["latest"], updated=5, sent=8, tags=["new"])
+    known = derive(known, [deleted]).ledger
+    late, other = derive(known, [tagged[1]]), derive(known, tagged)
+    assert [change.tags_gained for change in acted_on(late)] == [("new",)]
+    assert [change.tags_gained for change in acted_on(other)] == [("new",)]
+
+
+def test_who_inherits_latest_is_told_once() -> None:
+    versions = [prompt_event("created", n, ["latest"], updated=n) for n in (1, 2)]
+    deleted = prompt_event("deleted", 2, ["latest"], updated=2, sent=5)
+    shown = prompt_event("updated", 1, ["latest", "staging"], updated=9)
+    gains = [change.labels_gained for change in told_by(versions, [deleted], [shown])]
+    assert sum("latest" in gained for gained in gains) == 3, "two creations and the heir"
+    (change,) = acted_on(derive(after(versions, [deleted]), [shown]))
+    assert change.labels_gained == ("staging",)
+
+
+def test_a_version_created_after_the_deletion_takes_latest_from_the_heir() -> None:
+    versions = [prompt_event("created", n, ["latest"], updated=n) for n in (1, 2)]
+    deleted = prompt_event("deleted", 2, ["latest"], updated=2, sent=5)
+    again = prompt_event("created", 2, ["latest"], updated=9, version_id="new-2")
+    derived = derive(after(versions, [deleted]), [again])
+    (change,) = acted_on(derived)
+    assert change.moved == (Move("latest", 1, 2),)
+
+
+def test_a_deletion_may_be_the_first_to_show_that_a_label_had_moved() -> None:
+    known = after(V3_IN_PRODUCTION)
+    derived = derive(known, [prompt_event("deleted", 4, ["production", "latest"], updated=20, sent=40)])
+    (change,) = acted_on(derived)
+    assert (change.action, change.labels_removed) == ("deleted", ("production",))
+    (half,) = [change for change in derived.changes if change.half]
+    assert half.version is not None
+    assert (half.version.number, half.labels_lost, half.origin) == (3, ("production",), "inferred")
+
+
+def test_a_late_claim_of_a_deleted_version_tells_the_loss_of_the_one_thought_to_hold_the_label() -> None:
+    known = after(V3_IN_PRODUCTION, [prompt_event("deleted", 4, ["latest"], updated=30, sent=40)])
+    derived = derive(known, [GAIN])
+    (half,) = derived.changes
+    assert half.version is not None
+    assert (half.version.number, half.labels_lost, half.labels_removed) == (3, ("production",), ())
+    assert holders(derived.ledger) == {}
+
+
+def test_a_version_that_lost_its_label_and_was_deleted_tells_the_loss_with_the_deletion() -> None:
+    deletions = [
+        prompt_event("deleted", 4, ["production", "latest"], updated=20, sent=30),
+        prompt_event("deleted", 3, [], updated=20, sent=30),
+    ]
+    third = [change for change in told_by(V3_IN_PRODUCTION, deletions) if change.version and change.version.number == 3]
+    assert [change.labels_lost for change in third if change.action == "deleted"] == [("production",)]
+    assert all(change.labels_removed == () for change in third)
+
+
+def test_a_label_that_moved_and_then_went_is_removed_once() -> None:
+    gone = prompt_event("updated", 4, ["latest"], updated=22)
+    derived = derive(after(V3_IN_PRODUCTION), [GAIN, LOSS, gone])
+    removed = [change.version.number for change in derived.changes if change.labels_removed and change.version]
+    assert removed == [4]
+
+
+def test_latest_is_not_removed_while_a_version_may_be_left() -> None:
+    deleted = prompt_event("deleted", 4, ["latest"], updated=10, sent=40)
+    (change,) = acted_on(derive(after(V3_IN_PRODUCTION), [deleted]))
+    assert (change.labels_lost, change.labels_removed) == (("latest",), ())
+    only = [prompt_event("created", 1, ["latest"], updated=0)]
+    (change,) = acted_on(derive(after(only), [prompt_event("deleted", 1, ["latest"], updated=0, sent=9)]))
+    assert change.labels_removed == ("latest",)
+
+
+def test_losing_latest_waits_for_nothing() -> None:
+    known = after([prompt_event("created", 1, ["latest"], updated=0)])
+    lost = prompt_event("updated", 1, [], updated=10)
+    derived = derive(known, [lost], now=at(10), pair=timedelta(seconds=10))
+    assert derived.held == ()
+    assert derived.statuses[lost.id][0] == "quiet"

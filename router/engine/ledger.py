@@ -9,7 +9,7 @@ What Langfuse sends, and what it keeps silent about: langfuse/langfuse web/src/f
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -101,16 +101,8 @@ def tags_now(ledger: Ledger) -> frozenset[str] | None:
     return _Fold(ledger).tags_in_force()
 
 
-class _Loss(Struct, frozen=True):
-    """A label that an event showed to be gone; `found` is the place in the story of the gain, if there is one."""
-
-    place: int
-    label: str
-    found: int | None
-
-
 class _Draft(Struct):
-    """A change in the making: losses learn only later in the story whether the label went elsewhere."""
+    """A change in the making: losses learn only later in the story whether the label went elsewhere (`taken`)."""
 
     event: Event
     version: Version
@@ -119,12 +111,22 @@ class _Draft(Struct):
     deleted: bool = False
     gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    taken: frozenset[str] = frozenset()
     tags_gained: tuple[str, ...] = ()
     tags_lost: tuple[str, ...] = ()
     moved: tuple[Move, ...] = ()
     replaced: dict[str, Version] = {}
     versions_left: int | None = None
     assumed: bool = False
+
+
+class _Loss(Struct, frozen=True):
+    """A label that an event showed to be gone; `found` is the place in the story of the gain, if there is one."""
+
+    place: int
+    draft: _Draft
+    label: str
+    found: int | None = None
 
 
 def _story(events: Iterable[Event]) -> tuple[list[Event], dict[str, str]]:
@@ -201,6 +203,8 @@ class _Fold:
         self.losses: list[_Loss] = []
         self.awaited: dict[tuple[str, str], Event] = {}
         """Losses implied by a gain in this story, not yet shown by the loser's own event: the gaining event."""
+        self.heir: str | None = None if self.holder(LATEST) else self.inferred_latest()
+        """Who was told to hold `latest` without having shown it."""
 
     # ---- reading
 
@@ -220,15 +224,18 @@ class _Fold:
         gone = self.versions[claim.version_id]
         if not gone.buried or LATEST not in (gone.labels or ()):
             return None
-        return max((version for version in self.alive()), key=lambda v: v.number, default=gone).id
+        heir = max(self.alive(), key=lambda version: (version.number, version.as_of, version.id), default=None)
+        return None if heir is None else heir.id
+
+    def told_holder(self, label: str) -> str | None:
+        """Return who holds the label as far as was told, which for `latest` may have been inferred."""
+        return self.holder(label) or (self.heir if label == LATEST else None)
 
     def holders(self) -> dict[str, VersionFact]:
         found = {label: self.holder(label) for label in self.labels}
         if found.get(LATEST) is None:
             found[LATEST] = self.inferred_latest()
-        return {
-            label: self.versions[id] for label, id in found.items() if id is not None and not self.versions[id].buried
-        }
+        return {label: self.versions[id] for label, id in found.items() if id is not None}
 
     def alive(self) -> list[VersionFact]:
         return [version for version in self.versions.values() if not version.buried]
@@ -241,7 +248,11 @@ class _Fold:
     def tags_in_force(self) -> frozenset[str] | None:
         if self.tags is None:
             return None
-        return self.tags.tags if self.alive() else frozenset()
+        return self.tags.tags if self.exists() else frozenset()
+
+    def exists(self) -> bool:
+        """Return whether any version is left."""
+        return any(not version.buried for version in self.versions.values())
 
     def as_version(self, id: str, *, also: str | None = None) -> Version:
         """Return a known version as it is now; `also`: a label that it held until a moment ago."""
@@ -259,64 +270,66 @@ class _Fold:
     # ---- telling
 
     def run(self, story: Sequence[Event]) -> None:
-        latest_before = self.holder(LATEST) or self.inferred_latest()
         for event in story:
             self.observe(event)
-        self.close(story, latest_before)
+        self.close(story)
 
     def observe(self, event: Event) -> None:
         snapshot = _snapshot(event)
         before = self.versions.get(snapshot.version_id)
-        if before is not None and before.buried:
-            self.claim(snapshot, event.stamp)
-            again = event.action == "deleted"
-            self.statuses[event.id] = (
-                ("duplicate", "its deletion is known") if again else ("stale", "the version is deleted")
-            )
-            return
-        draft = self.learn(event, snapshot, before)
+        buried = before is not None and before.buried
+        draft = self.recall(event, snapshot, before) if buried else self.learn(event, snapshot, before)
         if draft is not None:
             self.drafts.append(draft)
+
+    def recall(self, event: Event, snapshot: Snapshot, before: VersionFact | None) -> _Draft | None:
+        """Join what is said of a deleted version. Nothing of it is told; but the tags are the prompt's, and a label
+        that it held may be thought to be with another one.
+        """
+        tags_before = self.tags_in_force()
+        held_before = {label: self.told_holder(label) for label in snapshot.labels or ()}
+        self.join(event, snapshot, before)
+        self.await_losses(event, held_before)
+        tags_gained, tags_lost, assumed = self.retag(event, snapshot, tags_before)
+        if tags_gained or tags_lost:
+            self.statuses[event.id] = "routed", ""
+            draft = _drafted(event, snapshot)
+            draft.tags_gained, draft.tags_lost, draft.assumed = tags_gained, tags_lost, assumed
+            return draft
+        again = event.action == "deleted"
+        self.statuses[event.id] = (
+            ("duplicate", "its deletion is known") if again else ("stale", "the version is deleted")
+        )
+        return None
 
     def learn(self, event: Event, snapshot: Snapshot, before: VersionFact | None) -> _Draft | None:
         """Join what the event says into the facts; return what changed, None if it is a duplicate or stale."""
         id, stamp = snapshot.version_id, event.stamp
         touched = sorted((snapshot.labels or frozenset()) | ((before and before.labels) or frozenset()))
-        held_before = {label: self.holder(label) for label in touched}
-        claims_before = {label: self.labels.get(label) for label in touched}
-        previous = self.replaced_versions(event, snapshot, claims_before)
+        held_before = {label: self.told_holder(label) for label in touched}
+        last_held = {label: self.labels[label].version_id if label in self.labels else None for label in touched}
+        previous = self.replaced_versions(event, snapshot, last_held)
         tags_before = self.tags_in_force()
 
-        self.versions[id] = _joined(before, snapshot, stamp, event)
-        if before is None or stamp >= before.as_of:
-            self.contents[id] = snapshot.content
-        self.claim(snapshot, stamp)
-        gained = tuple(x for x in touched if self.holder(x) == id and held_before[x] != id)
-        dropped = tuple(x for x in touched if held_before[x] == id and self.holder(x) != id)
-        implied = [x for x in touched if held_before[x] not in (None, id) and self.holder(x) != held_before[x]]
+        self.join(event, snapshot, before)
+        held_after = {label: self.told_holder(label) for label in touched}
+        gained = tuple(label for label in touched if held_after[label] == id != held_before[label])
+        dropped = tuple(label for label in touched if held_before[label] == id != held_after[label])
+        self.await_losses(event, held_before)
         shown = self.shown_losses(id, snapshot, before, stamp)
-        tags_gained, tags_lost, tags_assumed = self.retag(event, snapshot, stamp, tags_before)
+        tags_gained, tags_lost, tags_assumed = self.retag(event, snapshot, tags_before)
 
-        draft = _Draft(
-            event=event,
-            version=Version(
-                id=id,
-                number=snapshot.version,
-                labels=None if snapshot.labels is None else tuple(sorted(snapshot.labels)),
-                tags=None if snapshot.tags is None else tuple(sorted(snapshot.tags)),
-                updated_at=snapshot.updated_at,
-                content=snapshot.content,
-            ),
-            created=event.action == "created" and (before is None or not before.created),
-        )
+        draft = _drafted(event, snapshot)
+        draft.created = event.action == "created" and (before is None or not before.created)
         place = len(self.statuses)
-        for label in dropped:
-            self.losses.append(_Loss(place, label, None))
+        # `latest` is never lost without somebody gaining it: there is nothing to wait for
+        self.losses += [_Loss(place, draft, label) for label in dropped if label != LATEST]
+        draft.taken = frozenset(shown)
         if event.action == "deleted":
-            held = {label for label in touched if self.holder(label) == id}
-            self.versions[id] = msgspec.structs.replace(self.versions[id], buried=True)
+            held = {label for label in touched if held_after[label] == id}
+            self.bury(id)
             draft.deleted = True
-            draft.lost = tuple(sorted(held | set(dropped)))
+            draft.lost = tuple(sorted({*held, *dropped, *shown}))
             draft.versions_left = len(self.alive()) if self.complete() else None
         else:
             draft.gained = gained
@@ -324,28 +337,45 @@ class _Fold:
             draft.tags_gained, draft.tags_lost = tags_gained, tags_lost
             draft.replaced = previous
             draft.moved = tuple(
-                Move(label, claim.version, snapshot.version)
+                Move(label, self.versions[last].number, snapshot.version)
                 for label in gained
-                if (claim := claims_before[label]) is not None and claim.version_id != id
+                if (last := held_before[label] or last_held[label]) is not None and last != id
             )
             unsure = event.action == "updated" and (before is None or before.labels is None)
-            draft.assumed = tags_assumed or (unsure and any(claims_before[label] is None for label in gained))
+            draft.assumed = tags_assumed or (unsure and any(last_held[label] is None for label in gained))
             self.resolve(place, gained)
-            for label in implied:
-                loser = held_before[label]
-                assert loser is not None
-                self.awaited[loser, label] = event
         changed = draft.created or draft.deleted or draft.gained or draft.lost or draft.tags_gained or draft.tags_lost
         self.statuses[event.id] = status = self.status(draft, before, stamp)
         return draft if changed or status[0] == "quiet" else None
 
-    def claim(self, snapshot: Snapshot, stamp: Stamp) -> None:
-        """Join the snapshot's claims to labels: the newest claim counts, even of a version that lost it since."""
+    def join(self, event: Event, snapshot: Snapshot, before: VersionFact | None) -> None:
+        """Join the snapshot into what is known of its version, and its claims to labels.
+
+        The newest claim to a label counts, even of a version that lost it since or is deleted.
+        """
+        id, stamp = snapshot.version_id, event.stamp
+        self.versions[id] = _joined(before, snapshot, stamp, event)
+        if before is None or stamp >= before.as_of:
+            self.contents[id] = snapshot.content
         for label in snapshot.labels or ():
             old = self.labels.get(label)
-            new = LabelFact(snapshot.version_id, snapshot.version, stamp)
+            new = LabelFact(id, snapshot.version, stamp)
             if old is None or (new.as_of, new.version, new.version_id) > (old.as_of, old.version, old.version_id):
                 self.labels[label] = new
+        if self.holder(LATEST) is not None:
+            self.heir = None
+
+    def bury(self, id: str) -> None:
+        self.versions[id] = msgspec.structs.replace(self.versions[id], buried=True)
+        if self.heir == id:
+            self.heir = None
+
+    def await_losses(self, event: Event, held_before: dict[str, str | None]) -> None:
+        """Expect the losers of the labels that `event` shows its version to have taken."""
+        for label, loser in held_before.items():
+            if loser not in (None, _snapshot(event).version_id) and self.told_holder(label) != loser:
+                assert loser is not None
+                self.awaited[loser, label] = event
 
     def shown_losses(self, id: str, snapshot: Snapshot, before: VersionFact | None, stamp: Stamp) -> tuple[str, ...]:
         """Return the labels whose loss a gain in this story implied and which this event shows itself."""
@@ -357,17 +387,20 @@ class _Fold:
         return shown
 
     def retag(
-        self, event: Event, snapshot: Snapshot, stamp: Stamp, before: frozenset[str] | None
+        self, event: Event, snapshot: Snapshot, before: frozenset[str] | None
     ) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
         """Join the tags; return those gained and lost, and whether the gain is only assumed.
 
         A deletion says nothing about them: the versions that remain will.
         """
+        stamp = event.stamp
         if event.action == "deleted" or snapshot.tags is None:
             return (), (), False
-        if self.tags is not None and stamp <= self.tags.as_of:
+        if self.tags is not None and (stamp, sorted(snapshot.tags)) <= (self.tags.as_of, sorted(self.tags.tags)):
             return (), (), False
         self.tags = TagsFact(snapshot.tags, stamp)
+        if not self.exists():
+            return (), (), False
         if before is not None:
             return tuple(sorted(snapshot.tags - before)), tuple(sorted(before - snapshot.tags)), False
         if event.action == "created" and snapshot.version > 1:
@@ -375,26 +408,27 @@ class _Fold:
         return tuple(sorted(snapshot.tags)), (), event.action == "updated" and bool(snapshot.tags)
 
     def replaced_versions(
-        self, event: Event, snapshot: Snapshot, claims: dict[str, LabelFact | None]
+        self, event: Event, snapshot: Snapshot, last_held: dict[str, str | None]
     ) -> dict[str, Version]:
         """Return the version each label was on before; under "" the highest lower version, for a creation."""
         replaced = {
-            label: self.as_version(claim.version_id, also=label)
-            for label, claim in claims.items()
-            if claim is not None and label != LATEST and claim.version_id != snapshot.version_id
+            label: self.as_version(id, also=label)
+            for label, id in last_held.items()
+            if id is not None and label != LATEST and id != snapshot.version_id
         }
-        lower = [version for version in self.alive() if version.number < snapshot.version]
-        if event.action == "created" and lower:
-            replaced[""] = self.as_version(max(lower, key=lambda version: version.number).id)
+        if event.action == "created":
+            lower = [version for version in self.alive() if version.number < snapshot.version]
+            if lower:
+                replaced[""] = self.as_version(max(lower, key=lambda version: version.number).id)
         return replaced
 
     def resolve(self, place: int, gained: Iterable[str]) -> None:
         """A gain is the other half of the losses of that label told before it."""
         labels = set(gained)
-        self.losses = [
-            _Loss(loss.place, loss.label, place) if loss.found is None and loss.label in labels else loss
-            for loss in self.losses
-        ]
+        for index, loss in enumerate(self.losses):
+            if loss.found is None and loss.label in labels:
+                loss.draft.taken |= {loss.label}
+                self.losses[index] = msgspec.structs.replace(loss, found=place)
 
     def status(self, draft: _Draft, before: VersionFact | None, stamp: Stamp) -> tuple[EventStatus, str]:
         if draft.created or draft.deleted:
@@ -408,7 +442,7 @@ class _Fold:
             return "duplicate", "shows a state that is known"
         return "stale", f"version {draft.version.number} is known as of {before.as_of.updated_at.isoformat()}"
 
-    def close(self, story: Sequence[Event], latest_before: str | None) -> None:
+    def close(self, story: Sequence[Event]) -> None:
         """Tell what the batch implies and no event of it shows."""
         implied: dict[str, list[tuple[str, Event]]] = {}
         for (loser, label), event in self.awaited.items():
@@ -416,16 +450,19 @@ class _Fold:
         for loser, losses in implied.items():
             _, event = max(losses, key=lambda loss: loss[1].stamp)
             self.infer(loser, event, lost=tuple(sorted(label for label, _ in losses)))
-        latest = None if self.holder(LATEST) else self.inferred_latest()
-        if latest is not None and latest != latest_before and not self.versions[latest].buried:
-            deletion = next(event for event in reversed(story) if event.action == "deleted")
-            self.infer(latest, deletion, gained=(LATEST,))
+        heir = None if self.holder(LATEST) else self.inferred_latest()
+        if heir is not None and heir != self.heir:
+            # not always a deletion: a version that was missing in between may have come
+            implying = next((event for event in reversed(story) if event.action == "deleted"), story[-1])
+            self.infer(heir, implying, gained=(LATEST,))
 
     def infer(self, id: str, event: Event, *, gained: tuple[str, ...] = (), lost: tuple[str, ...] = ()) -> None:
         version = self.as_version(id)
         if gained:
             version = msgspec.structs.replace(version, labels=tuple(sorted({*(version.labels or ()), *gained})))
-        self.drafts.append(_Draft(event=event, version=version, inferred=True, gained=gained, lost=lost))
+        self.drafts.append(
+            _Draft(event=event, version=version, inferred=True, gained=gained, lost=lost, taken=frozenset(lost))
+        )
 
     # ---- results
 
@@ -435,8 +472,24 @@ class _Fold:
         )
 
     def changes(self) -> tuple[Change, ...]:
-        held = self.holders()
-        return tuple(_finished(self.known.prompt, draft, held) for draft in self.drafts)
+        kept = set(self.holders())
+        if self.exists() or not self.complete():
+            kept.add(LATEST)  # held by some version, even if it is not known which
+        return tuple(_finished(self.known.prompt, draft, kept) for draft in self.drafts)
+
+
+def _drafted(event: Event, snapshot: Snapshot) -> _Draft:
+    return _Draft(
+        event=event,
+        version=Version(
+            id=snapshot.version_id,
+            number=snapshot.version,
+            labels=None if snapshot.labels is None else tuple(sorted(snapshot.labels)),
+            tags=None if snapshot.tags is None else tuple(sorted(snapshot.tags)),
+            updated_at=snapshot.updated_at,
+            content=snapshot.content,
+        ),
+    )
 
 
 def _joined(before: VersionFact | None, snapshot: Snapshot, stamp: Stamp, event: Event) -> VersionFact:
@@ -450,7 +503,12 @@ def _joined(before: VersionFact | None, snapshot: Snapshot, stamp: Stamp, event:
             labels_as_of=None if snapshot.labels is None else stamp,
             created=created,
         )
-    newer = snapshot.labels is not None and (before.labels_as_of is None or stamp > before.labels_as_of)
+    newer = snapshot.labels is not None and (
+        before.labels_as_of is None
+        or before.labels is None
+        # even of equal stamps the same one wins, whichever comes first
+        or (stamp, sorted(snapshot.labels)) > (before.labels_as_of, sorted(before.labels))
+    )
     return msgspec.structs.replace(
         before,
         as_of=max(before.as_of, stamp),
@@ -466,10 +524,10 @@ def _visible(draft: _Draft) -> bool:
     return bool(draft.created or draft.deleted or labels or draft.tags_gained or draft.tags_lost)
 
 
-def _finished(prompt: PromptKey, draft: _Draft, held: dict[str, VersionFact]) -> Change:
-    """Return the change, now that it is known where the lost labels went."""
+def _finished(prompt: PromptKey, draft: _Draft, kept: Collection[str]) -> Change:
+    """Return the change, now that it is known where the lost labels went: `kept` are those that somebody holds."""
     action: Action = "created" if draft.created else "deleted" if draft.deleted else "updated"
-    removed = tuple(label for label in draft.lost if label not in held)
+    removed = tuple(label for label in draft.lost if label not in kept and label not in draft.taken)
     only_losses = not (draft.created or draft.deleted or draft.gained or draft.tags_gained or draft.tags_lost)
     at = draft.event.stamp.updated_at.isoformat()
     facts: list[object] = [[action]] if draft.created or draft.deleted else []
