@@ -242,7 +242,8 @@ def test_an_unknown_version_that_is_deleted_lost_what_its_body_says() -> None:
 
 def told_by(*batches: Sequence[Event]) -> list[Change]:
     """Return what is told, batch by batch."""
-    ledger, told = EMPTY, []
+    ledger = EMPTY
+    told: list[Change] = []
     for batch in batches:
         derived = derive(ledger, batch)
         ledger = derived.ledger
@@ -346,3 +347,15 @@ def test_losing_latest_waits_for_nothing() -> None:
     derived = derive(known, [lost], now=at(10), pair=timedelta(seconds=10))
     assert derived.held == ()
     assert derived.statuses[lost.id][0] == "quiet"
+
+
+def test_latest_that_went_to_a_version_not_seen_yet_is_removed_only_with_that_version() -> None:
+    told = told_by(
+        [
+            prompt_event("created", 1, ["latest"], updated=1),
+            prompt_event("updated", 1, [], updated=2),
+            prompt_event("deleted", 1, [], updated=2, sent=3),
+        ],
+        [prompt_event("deleted", 2, ["latest"], updated=2, sent=4)],
+    )
+    assert [change.version.number for change in told if change.version and change.labels_removed] == [2]

@@ -324,7 +324,8 @@ class _Fold:
         place = len(self.statuses)
         # `latest` is never lost without somebody gaining it: there is nothing to wait for
         self.losses += [_Loss(place, draft, label) for label in dropped if label != LATEST]
-        draft.taken = frozenset(shown)
+        # whoever lost `latest` without being deleted lost it to somebody, seen or not
+        draft.taken = frozenset(shown) | (frozenset(dropped) & {LATEST})
         if event.action == "deleted":
             held = {label for label in touched if held_after[label] == id}
             self.bury(id)
