@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.delivery.schedule import REFUSED_PAUSE, after_attempt
+from router.delivery.schedule import after_attempt
 from router.domain.delivery import Accepted, Claim, Refused, Rejected, Retry
 from router.domain.destination import RETRY, Limits
 from router.domain.message import LogMessage
@@ -64,6 +64,11 @@ def test_past_its_age_it_is_dead() -> None:
     assert "max_age" in following.reason
 
 
-def test_a_refusal_of_everybody_waits_and_leaves_the_destination_alone() -> None:
+def test_a_refusal_of_everybody_is_due_again_at_once_whatever_the_attempt() -> None:
     following = after_attempt(Refused("HTTP 401"), claim(attempt=99), LIMITS, NOW, 0.5)
-    assert (following.status, following.pause) == ("retrying", REFUSED_PAUSE)
+    assert (following.status, following.wait, following.pause) == ("retrying", timedelta(), None)
+
+
+def test_a_refusal_past_its_age_is_dead() -> None:
+    following = after_attempt(Refused("HTTP 401"), claim(age=timedelta(days=3)), LIMITS, NOW, 0.5)
+    assert (following.status, following.reason) == ("dead", "older than `max_age`: HTTP 401")

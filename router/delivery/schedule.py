@@ -9,8 +9,6 @@ from router.domain.delivery import Accepted, Claim, Outcome, Refused, Rejected, 
 from router.domain.destination import Limits
 
 JITTER: Final = 0.2
-REFUSED_PAUSE: Final = timedelta(minutes=1)
-"""How long a destination that refuses everybody is left alone before it is asked again."""
 
 
 class Next(Struct, frozen=True, kw_only=True):
@@ -25,6 +23,9 @@ class Next(Struct, frozen=True, kw_only=True):
 def after_attempt(outcome: Outcome, claim: Claim, limits: Limits, now: datetime, dice: float) -> Next:
     """Return what follows. `dice` is uniform in [0, 1) and moves the wait by ±20 %, so that deliveries refused by
     one outage do not all return in the same second.
+
+    A refusal of everybody is no fault of this delivery: it is due again at once, behind those that waited meanwhile,
+    and the destination's breaker says when.
     """
     match outcome:
         case Accepted(detail=detail):
@@ -32,9 +33,9 @@ def after_attempt(outcome: Outcome, claim: Claim, limits: Limits, now: datetime,
         case Rejected(reason=reason):
             return Next(status="dead", reason=reason)
         case Refused(reason=reason):
-            if claim.created_at + limits.max_age <= now + REFUSED_PAUSE:
+            if claim.created_at + limits.max_age <= now:
                 return _dead(f"older than `max_age`: {reason}")
-            return Next(status="retrying", reason=reason, wait=REFUSED_PAUSE, pause=REFUSED_PAUSE)
+            return Next(status="retrying", reason=reason)
         case Retry(reason=reason, after=after):
             if claim.attempt > len(limits.retry):
                 return _dead(f"gave up after {claim.attempt} attempts: {reason}")

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from msgspec import Struct
 
 from router.delivery.client import Clients
 from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
 from router.domain.delivery import Answer, Claim, Retry
 from router.domain.destination import AnyDestination
+from router.storage.deliveries import GivenUp, Wanted
 from router.storage.errors import StoreUnavailable
 from router.storage.store import Store
 
@@ -28,11 +30,24 @@ LONGEST_NAP: Final = 1.0
 
 DRAIN: Final = timedelta(seconds=20)
 
+GIVE_UP_EVERY: Final = 5.0
+"""Seconds between looks for deliveries that wait for longer than their destination's `max_age`."""
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """An attempt whose end is stored. `breaker_open_until`: its destination's breaker opened by it."""
+
+    claim: Claim
+    answer: Answer
+    following: Next
+    took: timedelta
+    breaker_open_until: datetime | None
+
 
 class Worker:
     """Sends deliveries to the destinations in force, which `destinations` returns at every look.
 
-    `ended` is called after each stored attempt with the claim, the answer, what follows and how long it took.
+    `ended` is called after each stored attempt, `given_up` for each delivery that became too old while it waited.
     """
 
     def __init__(
@@ -40,12 +55,16 @@ class Worker:
         store: Store,
         clients: Clients,
         destinations: Callable[[], Mapping[str, AnyDestination]],
-        ended: Callable[[Claim, Answer, Next, timedelta], None],
+        ended: Callable[[Ended], None],
+        given_up: Callable[[GivenUp], None],
     ) -> None:
         self._store = store
         self._clients = clients
         self._destinations = destinations
         self._ended = ended
+        self._given_up = given_up
+        self._in_force: Mapping[str, AnyDestination] = {}
+        self._give_up_at = 0.0
         self._sending: dict[asyncio.Task[None], Claim] = {}
         self._busy: Counter[str] = Counter()
         self._wake = asyncio.Event()
@@ -79,22 +98,43 @@ class Worker:
     async def _step(self) -> float:
         """Start what is due and fits; return the seconds until something may be."""
         destinations = self._destinations()
-        types = {name: destination.type for name, destination in destinations.items()}
-        due = await asyncio.to_thread(self._store.due_destinations, types)
-        free = {
-            name: destinations[name].limits.concurrency - self._busy[name]
-            for name, wait in due.items()
-            if not wait and destinations[name].limits.concurrency > self._busy[name]
-        }
-        claims: list[Claim] = []
-        if free:
-            lease = {name: destinations[name].limits.timeout + LEASE_MARGIN for name in free}
-            claims = await asyncio.wrap_future(self._store.claim(free, types, lease))
+        if destinations is not self._in_force:
+            await self._put_in_force(destinations)
+        wanted = {name: self._wanted(destination) for name, destination in destinations.items()}
+        await self._give_up(wanted)
+        due = await asyncio.to_thread(self._store.due_destinations, wanted)
+        free = {name: wanted[name] for name, wait in due.items() if not wait and wanted[name].most > 0}
+        claims = await asyncio.wrap_future(self._store.claim(free)) if free else []
         for claim in claims:
             self._start(claim, destinations[claim.destination])
         if claims:
             return 0.0
         return min((wait.total_seconds() for wait in due.values() if wait), default=LONGEST_NAP)
+
+    def _wanted(self, destination: AnyDestination) -> Wanted:
+        limits = destination.limits
+        return Wanted(
+            type=destination.type,
+            most=limits.concurrency - self._busy[destination.name],
+            lease=limits.timeout + LEASE_MARGIN,
+            max_age=limits.max_age,
+            rate=limits.rate,
+        )
+
+    async def _put_in_force(self, destinations: Mapping[str, AnyDestination]) -> None:
+        """Tell the store which destinations there are now; those that changed, at the start all, begin anew."""
+        types = {name: destination.type for name, destination in destinations.items()}
+        changed = [name for name, destination in destinations.items() if self._in_force.get(name) != destination]
+        await asyncio.wrap_future(self._store.put_in_force(types, changed))
+        self._in_force = destinations
+
+    async def _give_up(self, wanted: Mapping[str, Wanted]) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._give_up_at:
+            return
+        for given_up in await asyncio.wrap_future(self._store.give_up(wanted)):
+            self._given_up(given_up)
+        self._give_up_at = now + GIVE_UP_EVERY
 
     def _start(self, claim: Claim, destination: AnyDestination) -> None:
         task = asyncio.create_task(self._deliver(claim, destination))
@@ -133,8 +173,11 @@ class Worker:
             next_due=following.wait,
             pause=following.pause,
         )
-        if await asyncio.wrap_future(stored):
-            self._ended(claim, answer, following, took)
+        settled = await asyncio.wrap_future(stored)
+        if settled is not None:
+            self._ended(
+                Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)
+            )
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -192,12 +192,13 @@ class LogWriter(Struct, frozen=True, kw_only=True):
 Writer: TypeAlias = SlackWriter | HttpWriter | GithubWriter | EmailWriter | LogWriter
 
 
-class Target(Struct, frozen=True):
-    """One destination of an action, and the writer of its messages."""
+class Target(Struct, frozen=True, kw_only=True):
+    """One destination of an action, and the writer of its messages. `ordered`: those of one prompt go one by one."""
 
     destination: str
     type: DestinationType
     writer: Writer
+    ordered: bool = False
 
 
 class CompiledAction(Struct, frozen=True, kw_only=True):
@@ -216,6 +217,11 @@ def write(writer: Writer, scene: Scene) -> Message:
     if size > MAX_OUTPUT:
         raise MessageError(f"the message has {size:,} bytes, at most {MAX_OUTPUT:,} are allowed")
     return message
+
+
+def order_of(target: Target, scene: Scene) -> str | None:
+    """Return what names the order in which deliveries to this target go out; None: they wait for no other."""
+    return _thread(scene.told[-1]) if target.ordered else None
 
 
 def compile_action(
@@ -242,7 +248,9 @@ def compile_action(
     for name in names:
         destination = destinations[name]
         reader = _Reader(table, destination, vars)
-        targets.append(Target(name, destination.type, _compile_writer(reader, destination)))
+        writer = _compile_writer(reader, destination)
+        ordered = destination.limits.ordered
+        targets.append(Target(destination=name, type=destination.type, writer=writer, ordered=ordered))
         faults += reader.faults
     return CompiledAction(key=key, position=position, condition=condition, targets=tuple(targets)), faults
 

@@ -15,7 +15,7 @@ from router.domain.delivery import NewDelivery
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
 from router.domain.routing import Firing, RuleVerdict
-from router.engine.action import CompiledAction, Scene, Skipped, Target, write
+from router.engine.action import CompiledAction, Scene, Skipped, Target, order_of, write
 from router.engine.context import Told, context_of
 from router.engine.match import combined
 from router.engine.ruleset import Rule, Ruleset
@@ -88,6 +88,7 @@ def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Sce
         status="captured" if held_back else "pending",
         message=None,
         about_trouble=scene.told[-1].change.event.source == ROUTER_SOURCE,
+        order=order_of(target, scene),
     )
     try:
         if action.condition is not None and not action.condition.truth(scene.context):

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -15,9 +15,8 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import Scope
 
 from router.delivery.client import Clients
-from router.delivery.schedule import Next
-from router.delivery.worker import Worker
-from router.domain.delivery import Answer, Claim, Refused
+from router.delivery.worker import Ended, Worker
+from router.domain.delivery import Refused
 from router.domain.problem import RulesError
 from router.domain.routing import Routing
 from router.service.metrics import CONTENT_TYPE, Metrics
@@ -25,6 +24,7 @@ from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
 from router.service.troubles import Troubles
 from router.service.webhook import webhook
+from router.storage.deliveries import GivenUp
 from router.storage.errors import StoreUnavailable
 from router.storage.store import Store
 
@@ -41,7 +41,7 @@ class Service:
         self.metrics = Metrics()
         self.clients = Clients()
         self.routing = RoutingLoop(store, lambda: rulebook.ruleset, self._routed, capture=capture)
-        self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended)
+        self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended, self._given_up)
         self.troubles = Troubles(store, self.routing.wake)
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()
@@ -108,9 +108,10 @@ class Service:
         if any(delivery.status == "pending" for routing in routings for delivery in routing.deliveries):
             self.worker.wake()
 
-    def _ended(self, claim: Claim, answer: Answer, following: Next, took: timedelta) -> None:
-        self.metrics.attempts.labels(claim.destination, type(answer.outcome).__name__.lower()).inc()
-        self.metrics.attempt_seconds.labels(claim.destination).observe(took.total_seconds())
+    def _ended(self, ended: Ended) -> None:
+        claim, following = ended.claim, ended.following
+        self.metrics.attempts.labels(claim.destination, type(ended.answer.outcome).__name__.lower()).inc()
+        self.metrics.attempt_seconds.labels(claim.destination).observe(ended.took.total_seconds())
         if following.status == "delivered":
             waited = datetime.now(UTC) - claim.created_at
             self.metrics.delivery_seconds.labels(claim.destination).observe(max(0.0, waited.total_seconds()))
@@ -126,8 +127,15 @@ class Service:
             return
         if following.status == "dead":
             self.troubles.delivery_dead(claim.destination, claim.key, following.reason)
-        elif isinstance(answer.outcome, Refused):
-            self.troubles.destination_refused(claim.destination, following.reason)
+        if isinstance(ended.answer.outcome, Refused):
+            self.troubles.destination_refused(claim.destination, ended.answer.outcome.reason)
+        elif ended.breaker_open_until is not None:
+            self.troubles.breaker_open(claim.destination, following.reason, ended.breaker_open_until)
+
+    def _given_up(self, delivery: GivenUp) -> None:
+        log.info("given up", delivery_id=delivery.key, destination=delivery.destination, reason=delivery.reason)
+        if not delivery.about_trouble:
+            self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
 
 
 def public_app(service: Service, *, with_admin: bool) -> Litestar:
@@ -199,7 +207,8 @@ def metrics_route(service: Service, token: str | None, *, open_without_token: bo
     async def metrics(request: Request[Any, Any, State]) -> Response[bytes]:
         if not open_without_token and not _is_admin(request.headers.get("authorization", ""), token):
             raise NotAuthorizedException("give the admin token as a bearer token, or use `admin_port`")
-        service.metrics.observe(await asyncio.to_thread(service.store.backlog))
+        backlog = await asyncio.to_thread(service.store.backlog)
+        service.metrics.observe(backlog, await asyncio.to_thread(service.store.destinations))
         return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
     return metrics

@@ -1,8 +1,10 @@
 """What Prometheus is told. Labels are bounded by the rules file: sources, destinations, fixed words."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from router.storage.records import Backlog
+from router.storage.records import Backlog, DestinationRecord
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -63,6 +65,12 @@ class Metrics:
             ["destination", "status"],
             registry=self.registry,
         )
+        self.breaker_open = Gauge(
+            "langfuse_router_breaker_open",
+            "1 while a destination is left alone because it fails or refuses",
+            ["destination"],
+            registry=self.registry,
+        )
         self.attempt_seconds = Histogram(
             "langfuse_router_attempt_seconds", "Length of an attempt", ["destination"], registry=self.registry
         )
@@ -82,7 +90,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def observe(self, backlog: Backlog) -> None:
+    def observe(self, backlog: Backlog, destinations: Iterable[DestinationRecord]) -> None:
         """Take over what the store counted."""
         self.waiting.set(backlog.waiting)
         self.oldest_waiting.set(backlog.oldest_waiting.total_seconds() if backlog.oldest_waiting else 0)
@@ -91,6 +99,10 @@ class Metrics:
         for queue in backlog.queues:
             self.queue.labels(queue.destination, queue.status).set(queue.count)
             self.oldest.labels(queue.destination, queue.status).set(queue.oldest.total_seconds())
+        self.breaker_open.clear()
+        for destination in destinations:
+            if destination.in_force:
+                self.breaker_open.labels(destination.name).set(destination.breaker != "closed")
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)

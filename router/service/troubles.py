@@ -86,6 +86,16 @@ class Troubles:
             )
         )
 
+    def breaker_open(self, destination: str, reason: str, until: datetime) -> None:
+        self._start(
+            self.tell(
+                "router.breaker_open",
+                destination,
+                f"destination {destination} fails again and again ({reason}); it is left alone until "
+                f"{until.astimezone(UTC):%H:%M:%S} UTC. Its deliveries wait.",
+            )
+        )
+
     def reload_failed(self, file: str, errors: str) -> None:
         self._start(
             self.tell("router.reload_failed", file, f"{file} was refused, the rules before stay in force:\n{errors}")

@@ -5,14 +5,18 @@ made, whatever the earlier holder still has to say changes nothing. All times ar
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias, assert_never
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
 from router.domain.delivery import Accepted, Answer, Claim, Refused, Rejected, Retry
+from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
+from router.storage import destinations as gates
+from router.storage import order
 from router.storage.clock import Millis, duration_ms, from_ms, now_ms
 from router.storage.statements import batched
 from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts, deliveries, destinations
@@ -20,31 +24,57 @@ from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts,
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
 
 _WAITING: Final = ("pending", "retrying")
+_CANCELLABLE: Final = ("pending", "retrying", "dead", "captured")
 _LOST: Final = "nothing was heard of this attempt: its router ended"
 _FOREVER: Final = 2**62
 
 
-def claim(
-    connection: Connection,
-    limits: Mapping[str, int],
-    types: Mapping[str, DestinationType],
-    lease: Mapping[str, timedelta],
-) -> list[Claim]:
-    """Take at most `limits[name]` due deliveries of each destination, the oldest due first.
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a worker takes of one destination: at most `most` deliveries made for its `type`, each for `lease`.
 
-    Only destinations named in `limits` are looked at, and there only deliveries of `types[name]`; paused ones give
-    none. The attempt is counted now. Attempts whose lease ran out are recorded as lost, their deliveries are due.
+    None goes out that waits for longer than `max_age`, and no more of them than `rate` allows to all workers.
+    """
+
+    type: DestinationType
+    most: int
+    lease: timedelta
+    max_age: timedelta
+    rate: Rate | None = None
+
+
+class Settled(Struct, frozen=True):
+    """An attempt's end was recorded. `opened`: until when the destination's breaker is open, if it opened by this."""
+
+    opened: datetime | None = None
+
+
+class GivenUp(Struct, frozen=True, kw_only=True):
+    """A delivery that was given up while it waited."""
+
+    key: str
+    destination: str
+    reason: str
+    about_trouble: bool
+
+
+def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
+    """Take due deliveries of those destinations, the longest due first, as far as breaker, pause, rate and order allow.
+
+    The attempt is counted now. Attempts whose lease ran out are recorded as lost, their deliveries are due.
     """
     now = _now(connection)
     _expire(connection, now)
-    paused = select(destinations.c.name, destinations.c.type).where(destinations.c.paused_until > now)
-    closed = {(name, type_) for name, type_ in connection.execute(paused)}
-    return [
-        claim
-        for name, most in limits.items()
-        if most > 0 and (name, types[name]) not in closed
-        for claim in _claim(connection, name, types[name], most, now, now + duration_ms(lease[name]))
-    ]
+    found = gates.gates(connection, ((name, want.type) for name, want in wanted.items()))
+    claims: list[Claim] = []
+    for (name, type_), gate in found.items():
+        want = wanted[name]
+        taken = _claim(connection, name, want, gate.room(want.most, want.rate, now), now)
+        claims += taken
+        if taken:
+            passed = gate.passed([one.key for one in taken], want.rate, now, now + duration_ms(want.lease))
+            if passed != gate:
+                gates.save(connection, (name, type_), passed)
+    return claims
 
 
 def settle(
@@ -56,12 +86,12 @@ def settle(
     reason: str | None = None,
     next_due: timedelta | None = None,
     pause: timedelta | None = None,
-) -> bool:
-    """Record how an attempt ended. False: the claim was outdated, and nothing was changed.
+) -> Settled | None:
+    """Record how an attempt ended. None: the claim was outdated, and nothing was changed.
 
     `final` is the delivery's status from now on, `reason` why (None: the outcome's own word); a waiting one is due
     in `next_due` (None: at once). `pause` keeps the destination from being claimed for that long. A refusal does not
-    use up the attempt.
+    use up the attempt. The destination's breaker learns of the outcome; what a delivered one overtook is cancelled.
     """
     now = _now(connection)
     outcome, said = _outcome(answer)
@@ -79,18 +109,22 @@ def settle(
             ended_at=None if waits else now,
             **due,
         )
-        .returning(deliveries.c.seq)
-    ).scalar()
+        .returning(deliveries.c.seq, deliveries.c.order_key)
+    ).one_or_none()
     if settled is None:
-        return False
+        return None
     connection.execute(
         update(attempts)
-        .where(attempts.c.delivery == settled, attempts.c.fence == claim.fence)
+        .where(attempts.c.delivery == settled.seq, attempts.c.fence == claim.fence)
         .values(finished_at=now, outcome=outcome, status=answer.status, reason=said, excerpt=answer.excerpt)
     )
+    if final == "delivered" and settled.order_key is not None:
+        order.overtake(connection, settled.seq, now)
+    name = (claim.destination, claim.type)
     if pause is not None:
-        _pause(connection, claim, now + duration_ms(pause))
-    return True
+        gates.pause(connection, name, now + duration_ms(pause))
+    opened = gates.tell_breaker(connection, name, answer.outcome, claim.key, now)
+    return Settled(None if opened is None else opened.open_until)
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:
@@ -111,6 +145,30 @@ def release(connection: Connection, claims: Sequence[Claim]) -> None:
         ),
         rows,
     )
+    of: dict[gates.Name, list[str]] = {}
+    for claim in claims:
+        of.setdefault((claim.destination, claim.type), []).append(claim.key)
+    gates.free_probes(connection, of, _now(connection))
+
+
+def give_up(connection: Connection, wanted: Mapping[str, Wanted]) -> list[GivenUp]:
+    """End what waits for longer than its destination's `max_age`, also behind a breaker or another delivery."""
+    now = _now(connection)
+    given_up: list[GivenUp] = []
+    for name, want in wanted.items():
+        last = case((deliveries.c.reason == "", ""), else_=": " + deliveries.c.reason)
+        ended = (
+            update(deliveries)
+            .where(DELIVERY_WAITS, deliveries.c.destination == name, deliveries.c.type == want.type)
+            .where(deliveries.c.queued_at <= now - duration_ms(want.max_age))
+            .values(status="dead", ended_at=now, reason="older than `max_age`" + last)
+            .returning(deliveries.c.key, deliveries.c.reason, deliveries.c.about_trouble)
+        )
+        given_up += [
+            GivenUp(key=key, destination=name, reason=reason, about_trouble=about_trouble)
+            for key, reason, about_trouble in connection.execute(ended)
+        ]
+    return given_up
 
 
 def expire_all(connection: Connection) -> None:
@@ -118,7 +176,7 @@ def expire_all(connection: Connection) -> None:
     _expire(connection, _FOREVER)
 
 
-def due_destinations(connection: Connection, types: Mapping[str, DestinationType]) -> dict[str, timedelta]:
+def due_destinations(connection: Connection, wanted: Mapping[str, Wanted]) -> dict[str, timedelta]:
     """Return how long each of those destinations, as far as something waits for it, has nothing to claim (0: now)."""
     first_due = (
         select(func.min(deliveries.c.due_at))
@@ -126,7 +184,6 @@ def due_destinations(connection: Connection, types: Mapping[str, DestinationType
         .where(DELIVERY_WAITS)
         .scalar_subquery()
     )
-    waiting = select(destinations.c.name, destinations.c.type, destinations.c.paused_until, first_due)
     sending = (
         select(deliveries.c.destination, deliveries.c.type, func.min(deliveries.c.lease_until))
         .where(DELIVERY_IS_SENDING)
@@ -135,21 +192,26 @@ def due_destinations(connection: Connection, types: Mapping[str, DestinationType
     now = _now(connection)
     lease_ends = {(name, type_): until for name, type_, until in connection.execute(sending)}
     due: dict[str, timedelta] = {}
-    for name, type_, paused_until, due_at in connection.execute(waiting):
-        moments = [moment for moment in (due_at, lease_ends.get((name, type_))) if moment is not None]
-        if moments and types.get(name) == type_:
-            due[name] = timedelta(milliseconds=max(0, max(min(moments), paused_until or 0) - now))
+    for row in connection.execute(select(destinations, first_due.label("first_due"))).mappings():
+        name, type_ = row["name"], row["type"]
+        moments = [moment for moment in (row["first_due"], lease_ends.get((name, type_))) if moment is not None]
+        if moments and name in wanted and wanted[name].type == type_:
+            opens_at = gates.gate_of(row).opens_at(wanted[name].rate, now)
+            due[name] = timedelta(milliseconds=max(0, max(min(moments), opens_at) - now))
     return due
 
 
 def retry(connection: Connection, keys: Iterable[str]) -> list[str]:
     """Let dead and captured deliveries wait again, from the first attempt on. Return the keys of those that do.
 
-    The others are passed over: unknown, in another state, or dead because there was no message to send.
+    Where order counts, those after which a newer one was delivered are cancelled. The others are passed over:
+    unknown, in another state, or dead because there was no message to send.
     """
     now = _now(connection)
+    wanted = list(keys)
+    overtaken = order.overtaken(connection, wanted, now)
     retried: list[str] = []
-    for some in batched(keys):
+    for some in batched(key for key in wanted if key not in overtaken):
         again = (
             update(deliveries)
             .where(deliveries.c.key.in_(some), deliveries.c.status.in_(("dead", "captured")))
@@ -159,6 +221,21 @@ def retry(connection: Connection, keys: Iterable[str]) -> list[str]:
         )
         retried.extend(connection.execute(again).scalars())
     return retried
+
+
+def cancel(connection: Connection, keys: Iterable[str], reason: str) -> list[str]:
+    """End deliveries that wait, are dead or captured. Return their keys; others are passed over."""
+    now = _now(connection)
+    cancelled: list[str] = []
+    for some in batched(keys):
+        ended = (
+            update(deliveries)
+            .where(deliveries.c.key.in_(some), deliveries.c.status.in_(_CANCELLABLE))
+            .values(status="cancelled", reason=reason, ended_at=now)
+            .returning(deliveries.c.key)
+        )
+        cancelled.extend(connection.execute(ended).scalars())
+    return cancelled
 
 
 def _now(connection: Connection) -> Millis:
@@ -182,13 +259,15 @@ def _expire(connection: Connection, until: Millis) -> None:
         )
 
 
-def _claim(
-    connection: Connection, name: str, type_: DestinationType, most: int, now: Millis, lease_until: Millis
-) -> list[Claim]:
+def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Millis) -> list[Claim]:
+    if not most:
+        return []
+    type_, lease_until = want.type, now + duration_ms(want.lease)
     due = (
         select(deliveries.c.seq)
         .where(DELIVERY_WAITS, deliveries.c.destination == name, deliveries.c.type == type_)
-        .where(deliveries.c.due_at <= now)
+        .where(deliveries.c.due_at <= now, deliveries.c.queued_at > now - duration_ms(want.max_age))
+        .where(or_(deliveries.c.order_key.is_(None), ~exists(order.in_front_of(deliveries))))
         .order_by(deliveries.c.due_at, deliveries.c.seq)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -253,12 +332,3 @@ def _outcome(answer: Answer) -> tuple[str, str]:
         case Refused(reason=reason):
             return "refused", reason
     assert_never(answer.outcome)
-
-
-def _pause(connection: Connection, claim: Claim, until: Millis) -> None:
-    paused_until = func.coalesce(destinations.c.paused_until, 0)
-    connection.execute(
-        update(destinations)
-        .where(destinations.c.name == claim.destination, destinations.c.type == claim.type, paused_until < until)
-        .values(paused_until=until)
-    )

@@ -32,12 +32,14 @@ from router.storage.tables import (
     attempts,
     changes,
     deliveries,
+    destinations,
     events,
     firing_changes,
     firings,
     prompts,
     verdicts,
 )
+from router.storage.waits import ITS_DESTINATION, WAIT, wait_of
 
 _EVENT: Final = tuple(column for column in events.c if column.name not in ("body", "body_digest"))
 
@@ -63,19 +65,14 @@ def list_deliveries(
     connection: Connection, wanted: DeliveryFilter, limit: int, cursor: str | None
 ) -> Page[DeliveryRecord]:
     """Return at most `limit` deliveries, those after `cursor`."""
-    found = _deliveries(
-        connection,
-        *_equal(
-            (deliveries.c.destination, wanted.destination),
-            (deliveries.c.status, wanted.status),
-            (deliveries.c.rule, wanted.rule),
-            (prompts.c.name, wanted.prompt),
-        ),
-        *_within(deliveries.c.created_at, wanted.since, wanted.until),
-        *_after(deliveries.c.seq, cursor),
-        limit=limit + 1,
-    )
+    found = _deliveries(connection, *_wanted(wanted), *_after(deliveries.c.seq, cursor), limit=limit + 1)
     return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
+
+
+def delivery_keys(connection: Connection, wanted: DeliveryFilter) -> list[str]:
+    """Return the keys of all such deliveries, the oldest first."""
+    query = select(deliveries.c.key).outerjoin(prompts, prompts.c.id == deliveries.c.prompt)
+    return list(connection.execute(query.where(*_wanted(wanted)).order_by(deliveries.c.seq)).scalars())
 
 
 def event(connection: Connection, id_: str, source: str | None) -> EventDetail | None:
@@ -143,6 +140,18 @@ def backlog(connection: Connection) -> Backlog:
     )
 
 
+def _wanted(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    return [
+        *_equal(
+            (deliveries.c.destination, wanted.destination),
+            (deliveries.c.status, wanted.status),
+            (deliveries.c.rule, wanted.rule),
+            (prompts.c.name, wanted.prompt),
+        ),
+        *_within(deliveries.c.created_at, wanted.since, wanted.until),
+    ]
+
+
 def _equal(*pairs: tuple[Column[str], str | None]) -> list[ColumnElement[bool]]:
     return [column == value for column, value in pairs if value is not None]
 
@@ -172,8 +181,10 @@ def _deliveries(
             prompts.c.source,
             prompts.c.project_id,
             prompts.c.name,
+            *WAIT,
         )
         .join(firings, firings.c.id == deliveries.c.firing)
+        .outerjoin(destinations, ITS_DESTINATION)
         .outerjoin(prompts, prompts.c.id == deliveries.c.prompt)
         .where(*conditions)
         .order_by(deliveries.c.seq.desc())
@@ -248,6 +259,7 @@ def _delivery(row: RowMapping) -> DeliveryRecord:
         ended_at=optional_moment(row["ended_at"]),
         lease_until=optional_moment(row["lease_until"]),
         attempts=row["attempts"],
+        wait=wait_of(row),
     )
 
 

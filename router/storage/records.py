@@ -1,7 +1,7 @@
 """What people see of the store: records of events and deliveries, and how much is under way."""
 
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -62,8 +62,24 @@ class EventRecord(Struct, frozen=True, kw_only=True):
     routed_at: datetime | None
 
 
+class Wait(Struct, frozen=True, kw_only=True):
+    """Why a delivery waits, and until when if that is known.
+
+    `no destination`: the rules have none of this name and type. `breaker`, `pause`, `rate`: the whole destination
+    waits, with the breaker's `detail`. `order`: for the delivery whose key is `detail`. `retry`: for its own next
+    attempt. `turn`: for nothing but a free hand.
+    """
+
+    why: Literal["no destination", "breaker", "pause", "order", "retry", "rate", "turn"]
+    until: datetime | None = None
+    detail: str = ""
+
+
 class DeliveryRecord(Struct, frozen=True, kw_only=True):
-    """A delivery, without its message. `attempts` are those that count since it last began to wait."""
+    """A delivery, without its message. `attempts` are those that count since it last began to wait.
+
+    `wait` None: it does not wait.
+    """
 
     seq: int
     key: str
@@ -83,6 +99,27 @@ class DeliveryRecord(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     lease_until: datetime | None
     attempts: int
+    wait: Wait | None
+
+
+class DestinationRecord(Struct, frozen=True, kw_only=True):
+    """A destination that the rules have (`in_force`) or had, what holds it back, and how much waits for it.
+
+    `failures` are those in a row; `open_until` None: the breaker is closed; `probe`: the delivery that is under way to
+    find out whether it may close. `oldest`: for how long the oldest delivery waits.
+    """
+
+    name: str
+    type: DestinationType
+    in_force: bool
+    breaker: Literal["closed", "open", "probing"]
+    failures: int
+    open_until: datetime | None
+    probe: str | None
+    reason: str
+    paused_until: datetime | None
+    waiting: int
+    oldest: timedelta | None
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):

@@ -13,14 +13,13 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from router.domain.change import Change, Move, Version
 from router.domain.routing import Firing, Routing
-from router.storage import ledgers
+from router.storage import destinations, ledgers
 from router.storage.clock import Millis, now_ms, to_ms
 from router.storage.statements import Row, add_new, batched, insert_new
 from router.storage.tables import (
     EVENT_WAITS,
     changes,
     deliveries,
-    destinations,
     events,
     firing_changes,
     firings,
@@ -178,6 +177,7 @@ def _add_deliveries(connection: Connection, accepted: Iterable[_Accepted], told:
             "reason": delivery.reason,
             "prompt": one.prompt,
             "about_trouble": delivery.about_trouble,
+            "order_key": delivery.order,
             "attempts": 0,
             "fence": 0,
         }
@@ -190,7 +190,7 @@ def _add_deliveries(connection: Connection, accepted: Iterable[_Accepted], told:
     now = now_ms()
     connection.execute(insert_new(deliveries).values(created_at=now, queued_at=now, due_at=now), rows)
     named = {(str(row["destination"]), str(row["type"])) for row in rows}
-    add_new(connection, destinations, [{"name": name, "type": type_} for name, type_ in sorted(named)])
+    destinations.add(connection, sorted(named))
 
 
 def _change_row(change: Change, prompt: int | None, at: Millis) -> Row:

@@ -16,14 +16,15 @@ from router.domain.event import Content, PromptKey
 from router.domain.ledger import Ledger
 from router.domain.message import DestinationType
 from router.domain.routing import Routing
-from router.storage import database, deliveries, events, history, ledgers, routings, troubles
-from router.storage.deliveries import SettledStatus
+from router.storage import database, deliveries, destinations, events, history, ledgers, routings, troubles, waits
+from router.storage.deliveries import GivenUp, Settled, SettledStatus, Wanted
 from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
 from router.storage.records import (
     Backlog,
     DeliveryDetail,
     DeliveryFilter,
     DeliveryRecord,
+    DestinationRecord,
     EventDetail,
     EventFilter,
     EventRecord,
@@ -124,11 +125,14 @@ class Store:
 
     # Delivery
 
-    def claim(
-        self, limits: Mapping[str, int], types: Mapping[str, DestinationType], lease: Mapping[str, timedelta]
-    ) -> Future[list[Claim]]:
-        """Take due deliveries: per destination at most `limits[name]`, of `types[name]`, for `lease[name]`."""
-        return self._writer.submit(lambda connection: deliveries.claim(connection, limits, types, lease))
+    def put_in_force(self, types: Mapping[str, DestinationType], changed: Iterable[str]) -> Future[None]:
+        """Say which destinations the rules have; breaker and pause of those that `changed` are forgotten."""
+        known, anew = dict(types), tuple(changed)
+        return self._writer.submit(lambda connection: destinations.put_in_force(connection, known, anew))
+
+    def claim(self, wanted: Mapping[str, Wanted]) -> Future[list[Claim]]:
+        """Take due deliveries of those destinations, as far as breaker, pause, rate and order allow."""
+        return self._writer.submit(lambda connection: deliveries.claim(connection, wanted))
 
     def settle(
         self,
@@ -139,8 +143,8 @@ class Store:
         reason: str | None = None,
         next_due: timedelta | None = None,
         pause: timedelta | None = None,
-    ) -> Future[bool]:
-        """Record how an attempt ended; False: the claim was outdated and nothing was changed.
+    ) -> Future[Settled | None]:
+        """Record how an attempt ended; None: the claim was outdated and nothing was changed.
 
         `final` is the delivery's status from now on and `reason` why (None: the outcome's own word), `next_due` from
         now the next attempt's time, `pause` for how long the destination is left alone. A refusal does not use up the
@@ -156,15 +160,24 @@ class Store:
         """Give deliveries back untried: the attempts do not count."""
         return self._writer.submit(lambda connection: deliveries.release(connection, claims))
 
-    def due_destinations(self, types: Mapping[str, DestinationType]) -> dict[str, timedelta]:
+    def give_up(self, wanted: Mapping[str, Wanted]) -> Future[list[GivenUp]]:
+        """End what waits for longer than its destination's `max_age`."""
+        return self._writer.submit(lambda connection: deliveries.give_up(connection, wanted))
+
+    def due_destinations(self, wanted: Mapping[str, Wanted]) -> dict[str, timedelta]:
         """Return how long until there is something to claim, for each of those destinations with work (0: now)."""
         with self._database.read() as connection:
-            return deliveries.due_destinations(connection, types)
+            return deliveries.due_destinations(connection, wanted)
 
     def retry(self, keys: Iterable[str]) -> Future[list[str]]:
         """Send dead and captured deliveries (again), under their keys. Return the keys of those that now wait."""
         wanted = tuple(keys)
         return self._writer.submit(lambda connection: deliveries.retry(connection, wanted))
+
+    def cancel(self, keys: Iterable[str], reason: str) -> Future[list[str]]:
+        """End deliveries that wait, are dead or captured, because of `reason`. Return the keys of those that did."""
+        wanted = tuple(keys)
+        return self._writer.submit(lambda connection: deliveries.cancel(connection, wanted, reason))
 
     def trouble_due(self, kind: str, subject: str, every: timedelta) -> Future[int | None]:
         """Count a trouble. How many there were since it was last told if it may be told now, else None."""
@@ -186,6 +199,16 @@ class Store:
         """Return a page of deliveries, the newest first."""
         with self._database.read() as connection:
             return history.list_deliveries(connection, wanted, limit, cursor)
+
+    def delivery_keys(self, wanted: DeliveryFilter) -> list[str]:
+        """Return the keys of all such deliveries, the oldest first."""
+        with self._database.read() as connection:
+            return history.delivery_keys(connection, wanted)
+
+    def destinations(self) -> list[DestinationRecord]:
+        """Return the destinations that the rules have or something waits for, and what holds them back."""
+        with self._database.read() as connection:
+            return waits.list_destinations(connection)
 
     def delivery(self, key: str) -> DeliveryDetail | None:
         """Return a delivery with its message and attempts."""

@@ -48,6 +48,7 @@ SINGLE_EVENT_WAITS = text("status = 'waiting' AND prompt IS NULL")
 EVENT_QUARANTINED = text("status = 'quarantined'")
 DELIVERY_WAITS = text("status IN ('pending', 'retrying')")
 DELIVERY_IS_SENDING = text("status = 'sending'")
+DELIVERY_IS_ORDERED = text("order_key IS NOT NULL")
 DELIVERY_IS_OPEN = text("status IN ('pending', 'retrying', 'sending', 'dead')")
 
 
@@ -222,6 +223,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("lease_until", BigInteger),
+    Column("order_key", Words),  # those of one destination that share it go one after the other
     Column("message", Words),
     UniqueConstraint("firing", "action", "destination"),
     _one_of("status", DELIVERY_STATUSES),
@@ -240,6 +242,15 @@ deliveries = Table(
         "lease_until",
         sqlite_where=DELIVERY_IS_SENDING,
         postgresql_where=DELIVERY_IS_SENDING,
+    ),
+    Index(
+        "deliveries_ordered",
+        "destination",
+        "order_key",
+        "status",
+        "seq",
+        sqlite_where=DELIVERY_IS_ORDERED,
+        postgresql_where=DELIVERY_IS_ORDERED,
     ),
     Index(
         "deliveries_open",
@@ -281,7 +292,10 @@ destinations = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("type", Words, primary_key=True),  # under the same name, another type is another destination
-    Column("paused_until", BigInteger),
+    Column("in_force", Boolean, nullable=False),  # the rules have it
+    Column("paused_until", BigInteger),  # the destination's own word
+    Column("breaker", Words),
+    Column("spending", Words),
 )
 
 troubles = Table(

@@ -3,14 +3,22 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+from sqlalchemy import Connection, select, update
+
 from router.domain.change import Change, Version
-from router.domain.delivery import Claim, NewDelivery
+from router.domain.delivery import Accepted, Answer, Claim, NewDelivery, Outcome, Rejected, Retry
+from router.domain.destination import Rate
 from router.domain.event import Content, Event, PromptKey, Snapshot, Stamp
 from router.domain.ledger import LabelFact, Ledger, TagsFact, VersionFact
-from router.domain.message import LogMessage, Message
+from router.domain.message import DestinationType, LogMessage, Message
 from router.domain.routing import ClauseVerdict, Firing, Routing, RuleVerdict, SettledEvent
+from router.storage.clock import duration_ms
+from router.storage.deliveries import Settled, SettledStatus, Wanted
+from router.storage.destinations import gate_of, save
 from router.storage.events import NewEvent
 from router.storage.store import Store
+from router.storage.tables import deliveries, destinations
 
 KEY = PromptKey("prod", "p-1", "checkout/cart")
 NOW = datetime(2026, 11, 23, 10, 0, 0, 123000, tzinfo=UTC)
@@ -92,6 +100,7 @@ def delivery(
     destination: str = "team",
     action: str = "a-1",
     message: Message | None = MOVED,
+    order: str | None = None,
 ) -> NewDelivery:
     return NewDelivery(
         key=key,
@@ -104,11 +113,12 @@ def delivery(
         status="pending" if message else "dead",
         message=message,
         reason="" if message else "the template failed",
+        order=order,
     )
 
 
 def routing(
-    *deliveries: NewDelivery,
+    *planned: NewDelivery,
     ledger: Ledger | None = None,
     events: tuple[SettledEvent, ...] = (),
     changes: tuple[Change, ...] = (change(),),
@@ -121,18 +131,67 @@ def routing(
         changes=changes,
         verdicts={one.id: (verdict(),) for one in changes},
         firings=(firing,),
-        deliveries=deliveries,
+        deliveries=planned,
         ruleset="r-1",
     )
 
 
-def enqueue(store: Store, *deliveries: NewDelivery) -> None:
+def enqueue(store: Store, *planned: NewDelivery) -> None:
     """Store deliveries of one firing."""
-    assert store.commit([routing(*deliveries)], NOW).result() == [True]
+    assert store.commit([routing(*planned)], NOW).result() == [True]
+
+
+def enqueue_ordered(store: Store, *keys: str, order: str = "cart", destination: str = "team") -> None:
+    """Store a delivery for each of several changes, one after the other."""
+    for key in keys:
+        firing = Firing(id=f"f-{key}", rule="promoted", mode="live", changes=(f"c-{key}",))
+        one = delivery(key, firing.id, order=order, destination=destination)
+        assert store.commit([routing(one, changes=(change(f"c-{key}"),), firing=firing)], NOW).result() == [True]
 
 
 def claim_all(store: Store, most: int = 1000, lease: timedelta = LEASE, destination: str = "team") -> list[Claim]:
-    return store.claim({destination: most}, {destination: "log"}, {destination: lease}).result()
+    return store.claim({destination: wanted(most, lease=lease)}).result()
+
+
+def wanted(
+    most: int = 1000,
+    *,
+    type: DestinationType = "log",
+    lease: timedelta = LEASE,
+    rate: Rate | None = None,
+    max_age: timedelta = timedelta(days=3),
+) -> Wanted:
+    return Wanted(type=type, most=most, lease=lease, max_age=max_age, rate=rate)
+
+
+def settle(store: Store, claim: Claim, outcome: Outcome, wait: timedelta = timedelta()) -> Settled | None:
+    """Record how an attempt ended, as the worker would."""
+    final: SettledStatus = "retrying"
+    if isinstance(outcome, Accepted | Rejected):
+        final = "delivered" if isinstance(outcome, Accepted) else "dead"
+    pause = outcome.after if isinstance(outcome, Retry) else None
+    return store.settle(claim, Answer(outcome=outcome), final=final, next_due=wait, pause=pause).result()
+
+
+def pass_time(store: Store, duration: timedelta) -> None:
+    """Let the database's clock go forward by `duration` (or back): all that it wrote lies that much further behind."""
+    millis = duration_ms(duration)
+
+    def shift(connection: Connection) -> None:
+        times = {"created_at", "queued_at", "due_at", "lease_until", "ended_at"}
+        connection.execute(update(deliveries).values({name: deliveries.c[name] - millis for name in sorted(times)}))
+        for row in connection.execute(select(destinations)).mappings().all():
+            gate = gate_of(row)
+            breaker, spending = gate.breaker, gate.spending
+            if breaker.open_until is not None:
+                breaker = structs.replace(breaker, open_until=breaker.open_until - duration)
+            if spending is not None:
+                spent = tuple((at - millis, count) for at, count in spending.spent)
+                spending = structs.replace(spending, spent=spent)
+            save(connection, (row["name"], row["type"]), structs.replace(gate, breaker=breaker, spending=spending))
+        connection.execute(update(destinations).values(paused_until=destinations.c.paused_until - millis))
+
+    store._writer.submit(shift).result()
 
 
 def hold(store: Store) -> threading.Event:

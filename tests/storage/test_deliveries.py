@@ -7,7 +7,7 @@ from router.domain.delivery import Accepted, Answer, Refused, Rejected, Retry
 from router.domain.message import LogMessage
 from router.storage.records import DeliveryFilter, DeliveryRecord
 from router.storage.store import Store
-from tests.storage.make import LEASE, claim_all, delivery, enqueue
+from tests.storage.make import LEASE, claim_all, delivery, enqueue, wanted
 
 ACCEPTED = Answer(outcome=Accepted(), status=200, excerpt="ok\0")
 FAILED = Answer(outcome=Retry("HTTP 503"), status=503)
@@ -34,8 +34,8 @@ def test_a_claim_has_all_that_is_needed_to_send(store: Store) -> None:
 def test_only_named_destinations_of_the_same_type_are_claimed_up_to_their_limit(store: Store) -> None:
     enqueue(store, *(delivery(f"a-{n}", action=f"{n}", destination="a") for n in range(3)))
     assert claim_all(store, destination="b") == []
-    assert store.claim({"a": 5}, {"a": "slack"}, {"a": LEASE}).result() == []
-    assert store.claim({"a": 0}, {"a": "log"}, {"a": LEASE}).result() == []
+    assert store.claim({"a": wanted(type="slack")}).result() == []
+    assert store.claim({"a": wanted(0)}).result() == []
     assert [claim.key for claim in claim_all(store, 2, destination="a")] == ["a-0", "a-1"]
     assert [claim.key for claim in claim_all(store, 2, destination="a")] == ["a-2"]
 
@@ -60,7 +60,7 @@ def test_a_retried_delivery_is_due_after_its_wait(store: Store) -> None:
     store.settle(claim, FAILED, final="retrying", next_due=LATER).result()
     assert record(store).reason == "HTTP 503"
     assert claim_all(store) == []
-    assert LATER - timedelta(minutes=1) < store.due_destinations({"team": "log"})["team"] <= LATER
+    assert LATER - timedelta(minutes=1) < store.due_destinations({"team": wanted()})["team"] <= LATER
 
 
 def test_a_delivery_can_end_for_a_reason_of_its_own(store: Store) -> None:
@@ -87,6 +87,7 @@ def test_a_refusal_does_not_use_up_an_attempt(store: Store) -> None:
     enqueue(store, delivery())
     (claim,) = claim_all(store)
     store.settle(claim, Answer(outcome=Refused("HTTP 401"), status=401), final="pending", next_due=AT_ONCE).result()
+    store.put_in_force({"team": "log"}, ["team"]).result()
     (again,) = claim_all(store)
     assert (again.attempt, again.fence) == (1, 2)
 
@@ -131,7 +132,7 @@ def test_a_paused_destination_gives_nothing_and_another_is_not_delayed(store: St
     first, *_ = claim_all(store, 1)
     store.settle(first, FAILED, final="retrying", next_due=AT_ONCE, pause=LATER).result()
     assert claim_all(store) == []
-    due = store.due_destinations({"team": "log", "calm": "log"})
+    due = store.due_destinations({"team": wanted(), "calm": wanted()})
     assert due["team"] > LATER - timedelta(minutes=1)
     assert due["calm"] == AT_ONCE
     assert [claim.key for claim in claim_all(store, destination="calm")] == ["c"]
@@ -142,15 +143,15 @@ def test_a_shorter_pause_does_not_cut_a_longer_one(store: Store) -> None:
     claims = claim_all(store)
     for claim, pause in zip(claims, (LATER, timedelta(milliseconds=1)), strict=True):
         store.settle(claim, FAILED, final="retrying", next_due=AT_ONCE, pause=pause).result()
-    assert store.due_destinations({"team": "log"})["team"] > LATER - timedelta(minutes=1)
+    assert store.due_destinations({"team": wanted()})["team"] > LATER - timedelta(minutes=1)
 
 
 def test_destinations_without_work_or_of_another_type_are_not_due(store: Store) -> None:
     enqueue(store, delivery("a", action="1"), delivery("b", destination="done"))
     (claim,) = claim_all(store, destination="done")
-    assert store.due_destinations({"done": "log"})["done"] > AT_ONCE  # its lease may run out
+    assert store.due_destinations({"done": wanted()})["done"] > AT_ONCE  # its lease may run out
     store.settle(claim, ACCEPTED, final="delivered").result()
-    assert store.due_destinations({"done": "log", "team": "slack", "unknown": "log"}) == {}
+    assert store.due_destinations({"done": wanted(), "team": wanted(type="slack"), "unknown": wanted()}) == {}
 
 
 def test_the_oldest_due_goes_first(store: Store) -> None:

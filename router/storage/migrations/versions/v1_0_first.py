@@ -14,7 +14,10 @@ def upgrade() -> None:
         "destinations",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("in_force", sa.Boolean(), nullable=False),
         sa.Column("paused_until", sa.BigInteger()),
+        sa.Column("breaker", sa.Text()),
+        sa.Column("spending", sa.Text()),
         sa.PrimaryKeyConstraint("name", "type", name="destinations_pkey"),
     )
     op.create_table(
@@ -149,6 +152,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger()),
+        sa.Column("order_key", sa.Text()),
         sa.Column("message", sa.Text()),
         sa.CheckConstraint("(status = 'sending') = (lease_until IS NOT NULL)", name=op.f("deliveries_lease_check")),
         sa.CheckConstraint(
@@ -171,6 +175,13 @@ def upgrade() -> None:
         ["destination", "status", "queued_at"],
         sqlite_where=sa.text("status IN ('pending', 'retrying', 'sending', 'dead')"),
         postgresql_where=sa.text("status IN ('pending', 'retrying', 'sending', 'dead')"),
+    )
+    op.create_index(
+        "deliveries_ordered",
+        "deliveries",
+        ["destination", "order_key", "status", "seq"],
+        sqlite_where=sa.text("order_key IS NOT NULL"),
+        postgresql_where=sa.text("order_key IS NOT NULL"),
     )
     op.create_index(
         "deliveries_sending",
