@@ -1,6 +1,10 @@
-"""`deliveries`: what was sent, what waits, what was given up; and sending it again."""
+"""`deliveries`: what was sent, what waits, what was given up; and sending it again, or not."""
 
 import sys
+from collections.abc import Callable
+from datetime import datetime
+from functools import reduce
+from typing import Any
 
 import rich_click as click
 
@@ -14,28 +18,53 @@ from router.cli.options import (
     open_store,
     print_json,
     rules_option,
+    since_option,
     store_option,
 )
-from router.cli.words import print_request, when
+from router.cli.words import print_request, wait_words, when
 from router.delivery.request import shown
-from router.domain.delivery import DELIVERY_STATUSES, DeliveryStatus
+from router.domain.delivery import DELIVERY_STATUSES, WAITING, DeliveryStatus
 from router.domain.json import Json
 from router.domain.problem import RouterError, RulesError
-from router.storage.records import DeliveryDetail, DeliveryFilter
+from router.storage.deliveries import CANCELLABLE
+from router.storage.records import DeliveryDetail, DeliveryFilter, DeliveryRecord
+from router.storage.store import Store
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command choose deliveries by what they are about."""
+    options = (
+        click.option("--destination", metavar="NAME", help="Only deliveries to this destination."),
+        click.option("--rule", metavar="NAME", help="Only deliveries of this rule."),
+        click.option("--prompt", metavar="NAME", help="Only deliveries about this prompt."),
+        since_option,
+    )
+    return reduce(lambda decorated, option: option(decorated), reversed(options), command)
+
+
+def act_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command act on deliveries by KEY, or on all that a filter finds."""
+    options = (
+        click.argument("keys", nargs=-1),
+        filter_options,
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        store_option,
+        rules_option,
+        format_option,
+    )
+    return reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
 @click.group()
 def deliveries() -> None:
-    """Look at deliveries, and send them again."""
+    """Look at deliveries, send them again, or give them up."""
 
 
 @deliveries.command("list")
 @store_option
 @rules_option
 @click.option("--status", type=click.Choice(DELIVERY_STATUSES), help="Only deliveries in this state.")
-@click.option("--destination", metavar="NAME", help="Only deliveries to this destination.")
-@click.option("--rule", metavar="NAME", help="Only deliveries of this rule.")
-@click.option("--prompt", metavar="NAME", help="Only deliveries about this prompt.")
+@filter_options
 @limit_option
 @cursor_option
 @format_option
@@ -46,12 +75,13 @@ def list_(
     destination: str | None,
     rule: str | None,
     prompt: str | None,
+    since: datetime | None,
     limit: int,
     cursor: str | None,
     format_: Format,
 ) -> None:
     """List deliveries, the newest first."""
-    wanted = DeliveryFilter(status=status, destination=destination, rule=rule, prompt=prompt)
+    wanted = DeliveryFilter(status=status, destination=destination, rule=rule, prompt=prompt, since=since)
     with open_store(store_url, rules_path) as store:
         page = store.deliveries(wanted, limit=limit, cursor=cursor)
     if format_ == "json":
@@ -59,7 +89,7 @@ def list_(
         return
     for found in page.items:
         about = found.prompt.name if found.prompt else ""
-        reason = f"  ({found.reason})" if found.reason else ""
+        reason = f"  ({'; '.join(reasons)})" if (reasons := _reasons(found)) else ""
         click.echo(
             f"{when(found.created_at)}  {found.status:<9} {found.key}  {found.rule} → {found.destination}"
             f"  {about}{reason}"
@@ -92,7 +122,7 @@ def show(key: str, store_url: str | None, rules_path: str, format_: Format) -> N
         ("to", f"{delivery.destination} ({delivery.type})"),
         ("prompt", delivery.prompt.name if delivery.prompt else ""),
         ("created", when(delivery.created_at)),
-        ("due", when(delivery.due_at) if delivery.status in ("pending", "retrying") else ""),
+        ("waits", wait_words(delivery.wait) if delivery.wait else ""),
         ("reason", delivery.reason),
         ("events", ", ".join(event.id for event in found.events)),
     ):
@@ -107,42 +137,92 @@ def show(key: str, store_url: str | None, rules_path: str, format_: Format) -> N
 
 
 @deliveries.command()
-@click.argument("keys", nargs=-1)
-@store_option
-@rules_option
-@click.option("--status", type=click.Choice(["dead", "captured"]), help="All deliveries in this state.")
-@click.option("--destination", metavar="NAME", help="Only those to this destination.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def retry(
-    keys: tuple[str, ...],
-    store_url: str | None,
-    rules_path: str,
-    status: DeliveryStatus | None,
-    destination: str | None,
-    yes: bool,
+@click.option("--status", type=click.Choice(["dead", "captured"]), help="Which of those a filter finds (dead).")
+@act_options
+def retry(**choice: Any) -> None:
+    """Send dead or captured deliveries (again), under their old keys: by KEY, or all that a filter finds."""
+    _act(
+        choice,
+        statuses=("dead",),
+        question="send {count} again?",
+        act=lambda store, keys: store.retry(keys).result(),
+        done="will be sent by the running service",
+    )
+
+
+@deliveries.command()
+@click.option("--status", type=click.Choice(CANCELLABLE), help="Which of those a filter finds (all that wait).")
+@act_options
+def cancel(**choice: Any) -> None:
+    """End deliveries that wait, are dead or captured: by KEY, or all that a filter finds."""
+    _act(
+        choice,
+        statuses=WAITING,
+        question="cancel {count}?",
+        act=lambda store, keys: store.cancel(keys, "cancelled by hand").result(),
+        done="cancelled",
+    )
+
+
+@deliveries.command()
+@act_options
+def dismiss(**choice: Any) -> None:
+    """Give dead deliveries up for good: by KEY, or all that a filter finds."""
+    _act(
+        choice,
+        statuses=("dead",),
+        question="dismiss {count}?",
+        act=lambda store, keys: store.cancel(keys, "dismissed", only=("dead",)).result(),
+        done="dismissed",
+    )
+
+
+def _act(
+    choice: dict[str, Any],
+    *,
+    statuses: tuple[DeliveryStatus, ...],
+    question: str,
+    act: Callable[[Store, list[str]], list[str]],
+    done: str,
 ) -> None:
-    """Send dead or captured deliveries (again), under their old keys: by KEY, or all of a state."""
-    if bool(keys) == bool(status):
-        raise click.UsageError("give KEYs or --status, one of them")
-    with open_store(store_url, rules_path) as store:
-        chosen = list(keys)
-        if status:
-            wanted = DeliveryFilter(status=status, destination=destination)
-            cursor: str | None = None
-            while True:
-                page = store.deliveries(wanted, limit=1000, cursor=cursor)
-                chosen += [found.key for found in page.items]
-                cursor = page.next_cursor
-                if cursor is None:
-                    break
-            if not chosen or not confirmed(f"send {len(chosen)} {status} deliveries again?", yes=yes):
-                click.echo("nothing to do" if not chosen else "nothing was changed")
-                return
-        retried = store.retry(chosen).result()
-    click.echo(f"{len(retried)} of {len(chosen)} will be sent by the running service")
-    for key in sorted(set(chosen) - set(retried)):
-        click.echo(f"{key}: not there, or neither dead nor captured, or without a message", err=True)
-    sys.exit(0 if len(retried) == len(chosen) else 1)
+    """Act on the deliveries of `choice` (what the options say): those named, or all that a filter finds.
+
+    A filter that says no status means those of `statuses`.
+    """
+    filters = {name: choice[name] for name in ("destination", "rule", "prompt", "since")}
+    status = choice.get("status")
+    filtered = status is not None or any(filters.values())
+    if bool(choice["keys"]) == filtered:
+        raise click.UsageError("give KEYs, or a filter such as --status or --destination, one of them")
+    with open_store(choice["store_url"], choice["rules_path"]) as store:
+        keys = list(choice["keys"])
+        for wanted in ((status,) if status else statuses) if filtered else ():
+            keys += store.delivery_keys(DeliveryFilter(status=wanted, **filters))
+        count = f"{len(keys)} deliver{'y' if len(keys) == 1 else 'ies'}"
+        if filtered and keys and not confirmed(question.format(count=count), yes=choice["yes"]):
+            raise click.Abort
+        changed = act(store, keys)
+        others = [(key, store.delivery(key)) for key in keys if key not in set(changed)]
+    if choice["format_"] == "json":
+        print_json({"chosen": len(keys), "changed": changed, "unchanged": [key for key, _ in others]})
+    else:
+        click.echo(f"{len(changed)} of {count} {done}" if keys else "no such deliveries")
+    for key, found in others:
+        click.echo(f"{key}: {_state(found)}", err=True)
+    sys.exit(1 if others else 0)
+
+
+def _state(found: DeliveryDetail | None) -> str:
+    if found is None:
+        return "not in the store"
+    said = "; ".join(_reasons(found.delivery))
+    return f"is {found.delivery.status}" + (f" ({said})" if said else "")
+
+
+def _reasons(delivery: DeliveryRecord) -> list[str]:
+    """Return what to know of a delivery's state: how it came to it, and what it waits for."""
+    waits = wait_words(delivery.wait) if delivery.wait and delivery.wait.why != "turn" else ""
+    return [reason for reason in (delivery.reason, waits) if reason]
 
 
 def _request(found: DeliveryDetail, rules_path: str) -> Json:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "init": "router.cli.init:init",
     "sample": "router.cli.sample:sample",
     "schema": "router.cli.schema:schema",
+    "send-test": "router.cli.send_test:send_test",
     "serve": "router.cli.serve:serve",
     "simulate": "router.cli.simulate:simulate",
 }

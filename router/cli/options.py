@@ -1,11 +1,13 @@
 """What several commands take and print."""
 
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 import rich_click as click
 
+from router.engine.rulesfile.kinds import DURATION, Unfit
 from router.service.outside import Disk
 from router.service.rulebook import Loaded, load
 from router.storage.store import Store
@@ -24,6 +26,29 @@ limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50,
 cursor_option = click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 
 Format = Literal["text", "json"]
+
+
+class Since(click.ParamType[datetime]):
+    """A moment: how long ago (`2h`), or a time of ISO 8601, in UTC if it does not say."""
+
+    name = "since"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            ago: timedelta = DURATION.read(value)  # type: ignore[assignment]  # what a duration's kind reads
+            return datetime.now(UTC) - ago
+        except Unfit:
+            pass
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f'{value!r} is neither a duration such as "2h" nor a time such as 2026-11-23T10:00', param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+since_option = click.option("--since", type=Since(), metavar="WHEN", help="Only what came since: 2h, or a time.")
 
 
 def load_offline(path: str) -> Loaded:
@@ -48,4 +73,4 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on; say --yes")
-    return click.confirm(question)
+    return click.confirm(question, err=True)

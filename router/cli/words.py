@@ -1,13 +1,14 @@
 """How verdicts, requests and times look on a terminal."""
 
 from datetime import UTC, datetime
+from typing import assert_never
 
 import msgspec
 import rich_click as click
 
 from router.domain.json import Json
 from router.domain.routing import ClauseVerdict
-from router.storage.records import ChangeRecord
+from router.storage.records import ChangeRecord, Wait
 
 _MARKS = {"yes": "✓", "no": "✗", "error": "!"}
 
@@ -30,6 +31,28 @@ def facts_line(change: ChangeRecord) -> str:
     words += [f"tag +{tag}" for tag in facts.tags_gained] + [f"tag −{tag}" for tag in facts.tags_lost]
     words += [word for word in ("assumed", "quiet", "half") if getattr(facts, word)]
     return ", ".join(words)
+
+
+def wait_words(wait: Wait) -> str:
+    """Return why a delivery waits, in words."""
+    until = when(wait.until)
+    match wait.why:
+        case "no destination":
+            return "no destination: the rules in force have none of this name and type"
+        case "breaker":
+            return f"breaker open until {until}: {wait.detail}"
+        case "pause":
+            return f"paused until {until}, as the destination asked"
+        case "order":
+            return f"order: behind {wait.detail}"
+        case "retry":
+            return f"next attempt at {until}"
+        case "rate":
+            return f"rate: not before {until}"
+        case "turn":
+            return "its turn comes next"
+        case _:
+            assert_never(wait.why)
 
 
 def print_request(request: Json) -> None:

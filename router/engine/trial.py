@@ -158,3 +158,6 @@ def _other_change(type: str) -> Change:
 
 
 TRIALS: Final = tuple(_trials())
+
+PROMPT_TRIAL: Final = TRIALS[0][1]
+"""A created text prompt with everything that Langfuse can say."""

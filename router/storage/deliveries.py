@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
-from router.domain.delivery import Accepted, Answer, Claim, Refused, Rejected, Retry
+from router.domain.delivery import Accepted, Answer, Claim, DeliveryStatus, Refused, Rejected, Retry
 from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
 from router.storage import destinations as gates
@@ -24,7 +24,7 @@ from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts,
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
 
 _WAITING: Final = ("pending", "retrying")
-_CANCELLABLE: Final = ("pending", "retrying", "dead", "captured")
+CANCELLABLE: Final[tuple[DeliveryStatus, ...]] = ("pending", "retrying", "dead", "captured")
 _LOST: Final = "nothing was heard of this attempt: its router ended"
 _FOREVER: Final = 2**62
 
@@ -223,15 +223,16 @@ def retry(connection: Connection, keys: Iterable[str]) -> list[str]:
     return retried
 
 
-def cancel(connection: Connection, keys: Iterable[str], reason: str) -> list[str]:
-    """End deliveries that wait, are dead or captured. Return their keys; others are passed over."""
+def cancel(connection: Connection, keys: Iterable[str], reason: str, only: Sequence[DeliveryStatus]) -> list[str]:
+    """End those deliveries that are in one of the states `only`. Return their keys; others are passed over."""
     now = _now(connection)
+    last = case((deliveries.c.reason == "", ""), else_="; before: " + deliveries.c.reason)
     cancelled: list[str] = []
     for some in batched(keys):
         ended = (
             update(deliveries)
-            .where(deliveries.c.key.in_(some), deliveries.c.status.in_(_CANCELLABLE))
-            .values(status="cancelled", reason=reason, ended_at=now)
+            .where(deliveries.c.key.in_(some), deliveries.c.status.in_(only))
+            .values(status="cancelled", reason=reason + last, ended_at=now)
             .returning(deliveries.c.key)
         )
         cancelled.extend(connection.execute(ended).scalars())

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import select
 
-from router.domain.delivery import Answer, Claim
+from router.domain.delivery import Answer, Claim, DeliveryStatus
 from router.domain.event import Content, PromptKey
 from router.domain.ledger import Ledger
 from router.domain.message import DestinationType
@@ -174,10 +174,12 @@ class Store:
         wanted = tuple(keys)
         return self._writer.submit(lambda connection: deliveries.retry(connection, wanted))
 
-    def cancel(self, keys: Iterable[str], reason: str) -> Future[list[str]]:
+    def cancel(
+        self, keys: Iterable[str], reason: str, *, only: Sequence[DeliveryStatus] = deliveries.CANCELLABLE
+    ) -> Future[list[str]]:
         """End deliveries that wait, are dead or captured, because of `reason`. Return the keys of those that did."""
         wanted = tuple(keys)
-        return self._writer.submit(lambda connection: deliveries.cancel(connection, wanted, reason))
+        return self._writer.submit(lambda connection: deliveries.cancel(connection, wanted, reason, only))
 
     def trouble_due(self, kind: str, subject: str, every: timedelta) -> Future[int | None]:
         """Count a trouble. How many there were since it was last told if it may be told now, else None."""

@@ -38,6 +38,10 @@ class Reply(Struct, frozen=True, kw_only=True):
 Script: TypeAlias = Callable[[Arrived], Reply]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1_000  # a full queue would cost those who connect seconds
+
+
 class Receiver:
     """An HTTP server. Answers with `script`, else with the next of `replies`, else with 200."""
 
@@ -46,7 +50,7 @@ class Receiver:
         self.replies: list[Reply] = []
         self.script: Script | None = None
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.receivers import Receiver
+from tests.acceptance.receivers import Receiver, Reply
 from tests.acceptance.running import SECRET, RunningRouter, command, eventually
 from tests.acceptance.test_intake import body
 
@@ -202,6 +202,56 @@ def test_a_bulk_retry_without_a_terminal_needs_yes(used: RunningRouter) -> None:
     assert command("deliveries", "retry", folder=used.folder, env=used.env).returncode == 2
 
 
+def test_dead_deliveries_are_dismissed_or_sent_again_by_filter(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        receiver.script = lambda arrived: Reply(status=200 if arrived.json["text"].startswith("good") else 400)
+        with RunningRouter(tmp_path, RULES.replace("SINK", receiver.url)) as router:
+            for number, name in enumerate(("bad/1", "bad/2", "good/3")):
+                router.post(body(f"e{number}", {"id": f"v{number}", "name": name, "labels": ["production"]}))
+            eventually(lambda: sum(d.status == "dead" for d in router.deliveries()) == 2, "two are dead")
+            assert run(router, "deliveries", "list", "--status", "dead", "--since", "2h")["items"]
+            assert run(router, "deliveries", "list", "--status", "dead", "--since", "2099-01-01")["items"] == []
+
+            def act(*arguments: str) -> tuple[int, str, str]:
+                ran = command("deliveries", *arguments, folder=tmp_path, env=router.env)
+                return ran.returncode, ran.stdout, ran.stderr
+
+            status, _, said = act("dismiss", "--rule", "promoted")
+            assert (status, said.splitlines()[0]) == (2, "error: there is no terminal to ask on; say --yes")
+            assert act("dismiss", "--prompt", "bad/1", "--yes") == (0, "1 of 1 delivery dismissed\n", "")
+            (gone,) = run(router, "deliveries", "list", "--prompt", "bad/1", "--destination", "team")["items"]
+            assert (gone["status"], gone["reason"]) == ("cancelled", "dismissed; before: HTTP 400 Bad Request: ok")
+            status, _, said = act("dismiss", gone["key"])
+            assert (status, said) == (1, f"{gone['key']}: is cancelled ({gone['reason']})\n")
+            receiver.script = None
+            sent = run(router, "deliveries", "retry", "--destination", "team", "--yes")
+            assert (sent["chosen"], len(sent["changed"])) == (1, 1)
+            eventually(lambda: not any(d.status == "dead" for d in router.deliveries()), "it was sent again")
+            assert act("cancel", "--since", "1h", "--yes") == (0, "no such deliveries\n", "")
+            for wrong in ((), ("some-key", "--status", "dead"), ("--since", "tomorrow")):
+                assert act("cancel", *wrong)[0] == 2
+            assert act("cancel", "no-such-key")[::2] == (1, "no-such-key: not in the store\n")
+
+
+def test_send_test_goes_the_real_way_and_says_what_became_of_it(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        (tmp_path / "rules.toml").write_text(RULES.replace("SINK", receiver.url))
+        env = {"LANGFUSE_WEBHOOK_SECRET": SECRET, "SLACK_PATH": "canary"}
+        receiver.replies = [Reply(), Reply(status=404, body=b"no_team"), Reply(status=503)]
+        good, bad, failed = (command("send-test", "team", folder=tmp_path, env=env) for _ in range(3))
+        assert (good.returncode, bad.returncode, failed.returncode) == (0, 1, 1)
+        assert "team (slack): accepted: HTTP 200 OK" in good.stdout
+        assert "team (slack): refused: HTTP 404 Not Found: no_team" in bad.stdout
+        assert "team (slack): retry: HTTP 503" in failed.stdout
+        assert {arrived.path for arrived in receiver.arrived} == {"/canary"}
+        assert "a test message to the destination team" in receiver.arrived[0].json["text"]
+        assert "canary" not in good.stdout + good.stderr
+        as_json = command("send-test", "journal", "--format", "json", folder=tmp_path, env=env)
+        assert json.loads(as_json.stdout)["outcome"] == "accepted"
+        assert command("send-test", "nowhere", folder=tmp_path, env=env).returncode == 2
+        assert command("send-test", "team", folder=tmp_path).returncode == 1  # the secret is not set
+
+
 def test_dry_run_takes_what_is_known_from_a_store(used: RunningRouter, folder: Path) -> None:
     promoted = folder / "promoted.json"
     ran = command("dry-run", str(promoted), "--store", "sqlite:///router.db", folder=used.folder, env=used.env)
@@ -250,5 +300,5 @@ def test_schema_prints_json_schema(tmp_path: Path) -> None:
 def test_help_names_every_command(tmp_path: Path) -> None:
     ran = command("--help", folder=tmp_path)
     assert ran.returncode == 0
-    for name in ("check", "dry-run", "serve", "events", "deliveries", "db", "init", "schema"):
+    for name in ("check", "dry-run", "serve", "events", "deliveries", "db", "init", "schema", "send-test"):
         assert name in ran.stdout
