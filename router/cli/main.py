@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "send-test": "router.cli.send_test:send_test",
     "serve": "router.cli.serve:serve",
     "simulate": "router.cli.simulate:simulate",
+    "test": "router.cli.test:test",
 }
 
 
