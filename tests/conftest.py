@@ -9,5 +9,5 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "short", max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("long", settings.get_profile("short"), max_examples=20_000, derandomize=False)
+settings.register_profile("long", settings.get_profile("short"), max_examples=5_000, derandomize=False)
 settings.load_profile("short")
