@@ -1,6 +1,7 @@
 """`serve`: the service."""
 
 import asyncio
+import logging
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -47,7 +48,10 @@ def serve(
     from router.service.server import serve as run
     from router.storage.store import Store
 
-    configure("json" if log_format == "json" else "console" if log_format == "console" else None, debug=debug)
+    configure(
+        "json" if log_format == "json" else "console" if log_format == "console" else None,
+        level=logging.DEBUG if debug else logging.INFO,
+    )
     disk = Disk()
     rulebook = Rulebook(rules_path, disk, missing="placeholder" if capture else "error")
     file = rulebook.loaded.file

@@ -7,7 +7,7 @@ import msgspec
 import rich_click as click
 
 from router.domain.json import Json
-from router.domain.routing import ClauseVerdict
+from router.domain.routing import ClauseVerdict, RuleVerdict
 from router.storage.records import ChangeRecord, Wait
 
 _MARKS = {"yes": "✓", "no": "✗", "error": "!"}
@@ -16,6 +16,11 @@ _MARKS = {"yes": "✓", "no": "✗", "error": "!"}
 def clause_line(clause: ClauseVerdict) -> str:
     wanted, got = (msgspec.json.encode(value).decode() for value in (clause.wanted, clause.got))
     return f"  {_MARKS[clause.verdict]} {clause.clause}: wanted {wanted}, got {_short(got)}"
+
+
+def why(verdict: RuleVerdict) -> str:
+    """Return what a rule found in a change, in short."""
+    return "; ".join(f"{clause.clause} is {_plain(clause.got)}" for clause in verdict.clauses)
 
 
 def facts_line(change: ChangeRecord) -> str:
@@ -85,6 +90,18 @@ def _print_body(body: Json) -> None:
 
 def when(time: datetime | None) -> str:
     return "" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _plain(value: Json) -> str:
+    match value:
+        case True | False:
+            return "yes" if value else "no"
+        case str():
+            return value
+        case list() | tuple():
+            return ", ".join(map(_plain, value))
+        case _:
+            return msgspec.json.encode(value).decode()
 
 
 def _short(text: str) -> str:

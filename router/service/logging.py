@@ -9,7 +9,7 @@ import structlog
 LogFormat = Literal["json", "console"]
 
 
-def configure(format: LogFormat | None = None, *, debug: bool = False) -> None:
+def configure(format: LogFormat | None = None, *, level: int = logging.INFO) -> None:
     """Send our log, and the warnings of the libraries, to stderr. `format` None: by whether stderr is a terminal."""
     chosen = format or ("console" if sys.stderr.isatty() else "json")
     renderer: structlog.typing.Processor = (
@@ -23,7 +23,7 @@ def configure(format: LogFormat | None = None, *, debug: bool = False) -> None:
             structlog.processors.format_exc_info if chosen == "json" else _keep,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
