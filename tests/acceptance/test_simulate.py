@@ -1,6 +1,7 @@
 """`simulate` against a real server, and against receivers that misbehave."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -115,7 +116,8 @@ def test_nobody_listening_is_told_without_a_traceback() -> None:
     ended = command("simulate", "tag-storm", "--url", "http://127.0.0.1:9/x", "--secret", "s", folder=Path.cwd())
     assert ended.returncode == 1
     assert "connection refused" in ended.stdout
-    assert "Langfuse would switch the automation off now, so 395 webhooks were not sent" in ended.stdout
+    # up to four others are under way when the fifth fails
+    assert re.search(r"would switch the automation off now, so 39[1-5] webhooks were not sent", ended.stdout)
     assert ended.stderr == ""
 
 
