@@ -1,5 +1,6 @@
 """What routing found out, ready to be stored in one transaction."""
 
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -32,13 +33,37 @@ class RuleVerdict(Struct, frozen=True, kw_only=True):
     clauses: tuple[ClauseVerdict, ...]
 
 
+class Throttle(Struct, frozen=True):
+    """Fires now if nothing of the rule and `subject` did within `every`; else it is held until that time is over."""
+
+    subject: str
+    every: timedelta
+
+
+class Later(Struct, frozen=True):
+    """Is held, and told as one with all that the rule holds for `subject`.
+
+    `due`: how long after the first of it was stored, by the store's clock, or at which moment.
+    """
+
+    subject: str
+    due: timedelta | datetime
+
+
+Hold: TypeAlias = Throttle | Later
+
+
 class Firing(Struct, frozen=True, kw_only=True):
-    """A rule fires for one or several changes (their ids)."""
+    """A rule fires for one or several changes (their ids, in the order in which they are told).
+
+    `hold` None: it fires at once.
+    """
 
     id: str
     rule: str
     mode: Mode
     changes: tuple[str, ...]
+    hold: Hold | None = None
 
 
 class SettledEvent(Struct, frozen=True):
@@ -53,7 +78,8 @@ class Routing(Struct, frozen=True, kw_only=True):
     """The result of routing one settled batch: stored whole, or not at all if the ledger moved on meanwhile.
 
     `ledger` carries the revision that was read, and in `contents` the version contents to store.
-    None: the events speak of no prompt. `verdicts` are by change id.
+    None: the events speak of no prompt. `verdicts` are by change id. Deliveries of a firing that turns out to be held
+    are not stored.
     """
 
     ledger: Ledger | None

@@ -9,15 +9,14 @@ import msgspec
 import structlog
 
 from router.domain.change import Change
-from router.domain.event import Event, PromptKey
+from router.domain.event import PromptKey
 from router.domain.routing import Routing, SettledEvent
 from router.engine.explain import worth_keeping
 from router.engine.ledger import change_of, contents_needed, derive, with_contents
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
-from router.langfuse.wire import decode
 from router.storage.errors import StoreUnavailable
-from router.storage.events import StoredEvent, WaitingBatch
+from router.storage.events import WaitingBatch, decoded
 from router.storage.store import Store
 
 log = structlog.get_logger("router.routing")
@@ -42,7 +41,7 @@ class Routed(msgspec.Struct, frozen=True):
 def route(batch: WaitingBatch, ruleset: Ruleset, store: Store, now: datetime, *, capture: bool) -> Routed:
     """Decide on one batch, from the store's present ledger. Reads only; what it found is stored by the caller."""
     stored = store.batch(batch.key or batch.seq)
-    events = {event.id: (row.seq, event) for row in stored for event in [_decoded(row)]}
+    events = {event.id: (row.seq, event) for row in stored for event in [decoded(row)]}
     if batch.key is None:
         changes = tuple(change_of(event) for _, event in events.values())
         settled = tuple(SettledEvent(seq, "routed") for seq, _ in events.values())
@@ -61,11 +60,6 @@ def route(batch: WaitingBatch, ruleset: Ruleset, store: Store, now: datetime, *,
     changes = tuple(with_contents(change, contents) for change in derived.changes)
     routing = _routing(ruleset, changes, settled, capture=capture)
     return Routed(msgspec.structs.replace(routing, ledger=derived.ledger), derived.until)
-
-
-def _decoded(row: StoredEvent) -> Event:
-    event = decode(row.body, row.source, row.received_at, origin=row.origin)
-    return msgspec.structs.replace(event, id=row.id)
 
 
 def _routing(
@@ -172,7 +166,7 @@ class RoutingLoop:
             if result.routing is not None:
                 routings.append(result.routing)
         stored = await asyncio.wrap_future(self._store.commit(routings, datetime.now(UTC)))
-        self._routed([routing for routing, ok in zip(routings, stored, strict=True) if ok])
+        self._routed([routing for routing in stored if routing is not None])
 
     def _decide(self, due: Iterable[WaitingBatch], ruleset: Ruleset, now: datetime) -> list[Routed]:
         return [route(batch, ruleset, self._store, now, capture=self._capture) for batch in due]

@@ -12,13 +12,13 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
-from router.domain.delivery import Accepted, Answer, Claim, DeliveryStatus, Refused, Rejected, Retry
+from router.domain.delivery import Accepted, Answer, Claim, DeliveryStatus, NewDelivery, Refused, Rejected, Retry
 from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
 from router.storage import destinations as gates
 from router.storage import order
 from router.storage.clock import Millis, duration_ms, from_ms, now_ms
-from router.storage.statements import batched
+from router.storage.statements import batched, insert_new
 from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts, deliveries, destinations
 
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
@@ -55,6 +55,36 @@ class GivenUp(Struct, frozen=True, kw_only=True):
     destination: str
     reason: str
     about_trouble: bool
+
+
+def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -> None:
+    """Store deliveries, each with its prompt's number, due at once; those that are there already are passed over."""
+    rows = [
+        {
+            "key": delivery.key,
+            "firing": delivery.firing,
+            "rule": delivery.rule,
+            "action": delivery.action,
+            "position": delivery.position,
+            "destination": delivery.destination,
+            "type": delivery.type,
+            "status": delivery.status,
+            "message": None if delivery.message is None else msgspec.json.encode(delivery.message).decode(),
+            "reason": delivery.reason,
+            "prompt": prompt,
+            "about_trouble": delivery.about_trouble,
+            "order_key": delivery.order,
+            "attempts": 0,
+            "fence": 0,
+        }
+        for delivery, prompt in new
+    ]
+    if not rows:
+        return
+    now = now_ms()
+    connection.execute(insert_new(deliveries).values(created_at=now, queued_at=now, due_at=now), rows)
+    named = {(delivery.destination, delivery.type) for delivery, _ in new}
+    gates.add(connection, sorted(named))
 
 
 def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:

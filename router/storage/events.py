@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, func, select, tuple_
 
-from router.domain.event import Action, Origin, PromptKey
+from router.domain.event import Action, Event, Origin, PromptKey
+from router.langfuse.wire import decode
 from router.storage.clock import from_ms, optional_ms, to_ms
 from router.storage.statements import batched, insert_new
 from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
@@ -56,7 +58,7 @@ class WaitingBatch(Struct, frozen=True, kw_only=True):
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
-    """An event not yet routed. `id` is unique within `source` and may differ from the one in `body`."""
+    """An event as it came. `id` is unique within `source` and may differ from the one in `body`."""
 
     seq: int
     source: str
@@ -145,6 +147,12 @@ def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
         StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=from_ms(received_ms), body=body)
         for seq, source, id_, origin, received_ms, body in connection.execute(query)
     ]
+
+
+def decoded(stored: StoredEvent) -> Event:
+    """Return what an event says that was understood when it came."""
+    event = decode(stored.body, stored.source, stored.received_at, origin=stored.origin)
+    return msgspec.structs.replace(event, id=stored.id)
 
 
 def _row(event: NewEvent) -> dict[str, object]:

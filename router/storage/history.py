@@ -1,15 +1,18 @@
 """What people ask the store: events and deliveries, by filter and by page, and how much is under way."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, func, select
 
 from router.domain.event import PromptKey
 from router.domain.message import Message
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, RuleVerdict
+from router.storage import held
+from router.storage.changes import Facts
 from router.storage.clock import from_ms, now_ms, optional_moment, to_ms
 from router.storage.records import (
     AttemptRecord,
@@ -21,11 +24,12 @@ from router.storage.records import (
     EventDetail,
     EventFilter,
     EventRecord,
+    HeldRecord,
     Page,
     Queue,
 )
-from router.storage.routings import Facts
 from router.storage.tables import (
+    CHANGE_IS_HELD,
     DELIVERY_IS_OPEN,
     EVENT_QUARANTINED,
     EVENT_WAITS,
@@ -38,6 +42,7 @@ from router.storage.tables import (
     firings,
     prompts,
     verdicts,
+    windows,
 )
 from router.storage.waits import ITS_DESTINATION, WAIT, wait_of
 
@@ -71,8 +76,8 @@ def list_deliveries(
 
 def delivery_keys(connection: Connection, wanted: DeliveryFilter) -> list[str]:
     """Return the keys of all such deliveries, the oldest first."""
-    query = select(deliveries.c.key).outerjoin(prompts, prompts.c.id == deliveries.c.prompt)
-    return list(connection.execute(query.where(*_wanted(wanted)).order_by(deliveries.c.seq)).scalars())
+    query = select(deliveries.c.key).where(*_wanted(wanted)).order_by(deliveries.c.seq)
+    return list(connection.execute(query).scalars())
 
 
 def event(connection: Connection, id_: str, source: str | None) -> EventDetail | None:
@@ -87,6 +92,7 @@ def event(connection: Connection, id_: str, source: str | None) -> EventDetail |
         event=_event(row),
         body=row["body"],
         changes=told,
+        held=_held(connection, [change.id for change in told]),
         deliveries=tuple(reversed(_deliveries(connection, deliveries.c.firing.in_(links)))),
     )
 
@@ -137,6 +143,7 @@ def backlog(connection: Connection) -> Backlog:
             Queue(destination=destination, status=status, count=count, oldest=_age(age))
             for destination, status, count, age in connection.execute(open_)
         ),
+        held=held.counts(connection),
     )
 
 
@@ -146,14 +153,27 @@ def _wanted(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
             (deliveries.c.destination, wanted.destination),
             (deliveries.c.status, wanted.status),
             (deliveries.c.rule, wanted.rule),
-            (prompts.c.name, wanted.prompt),
         ),
+        *_about(wanted.prompt),
         *_within(deliveries.c.created_at, wanted.since, wanted.until),
     ]
 
 
 def _equal(*pairs: tuple[Column[str], str | None]) -> list[ColumnElement[bool]]:
     return [column == value for column, value in pairs if value is not None]
+
+
+def _about(prompt: str | None) -> list[ColumnElement[bool]]:
+    """A delivery of several changes is about each of their prompts."""
+    if prompt is None:
+        return []
+    about = (
+        select(firing_changes.c.firing)
+        .join(changes, changes.c.id == firing_changes.c.change_id)
+        .join(prompts, prompts.c.id == changes.c.prompt)
+        .where(prompts.c.name == prompt)
+    )
+    return [deliveries.c.firing.in_(about)]
 
 
 def _within(column: Column[int], since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
@@ -216,6 +236,19 @@ def _changes(connection: Connection, seq: int) -> tuple[ChangeRecord, ...]:
             verdicts=tuple(said[row["id"]]),
         )
         for row in found
+    )
+
+
+def _held(connection: Connection, ids: Sequence[str]) -> tuple[HeldRecord, ...]:
+    query = (
+        select(firing_changes.c.change_id, firing_changes.c.rule, windows.c.due_at)
+        .join(windows, and_(windows.c.rule == firing_changes.c.rule, windows.c.subject == firing_changes.c.subject))
+        .where(CHANGE_IS_HELD, firing_changes.c.change_id.in_(ids))
+        .order_by(firing_changes.c.change_id, firing_changes.c.rule)
+    )
+    return tuple(
+        HeldRecord(change=change, rule=rule, due_at=optional_moment(due_at))
+        for change, rule, due_at in connection.execute(query)
     )
 
 

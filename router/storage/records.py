@@ -9,7 +9,7 @@ from router.domain.delivery import DeliveryStatus, Mode
 from router.domain.event import Action, EventStatus, Origin, PromptKey
 from router.domain.message import DestinationType, Message
 from router.domain.routing import RuleVerdict
-from router.storage.routings import Facts
+from router.storage.changes import Facts
 
 T = TypeVar("T")
 
@@ -146,12 +146,21 @@ class ChangeRecord(Struct, frozen=True, kw_only=True):
     verdicts: tuple[RuleVerdict, ...]
 
 
+class HeldRecord(Struct, frozen=True, kw_only=True):
+    """A change that a rule tells later. `due_at` None: when a rule of that name is in force again."""
+
+    change: str
+    rule: str
+    due_at: datetime | None
+
+
 class EventDetail(Struct, frozen=True, kw_only=True):
     """An event with all that came of it."""
 
     event: EventRecord
     body: bytes
     changes: tuple[ChangeRecord, ...]
+    held: tuple[HeldRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
 
 
@@ -174,9 +183,13 @@ class Queue(Struct, frozen=True, kw_only=True):
 
 
 class Backlog(Struct, frozen=True, kw_only=True):
-    """What is not finished. `oldest_waiting`: since when the oldest event waits to be routed, by the store's clock."""
+    """What is not finished. `oldest_waiting`: since when the oldest event waits to be routed, by the store's clock.
+
+    `held`: how many changes each rule holds back.
+    """
 
     waiting: int
     quarantined: int
     oldest_waiting: timedelta | None
     queues: tuple[Queue, ...]
+    held: dict[str, int]

@@ -11,39 +11,11 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from router.domain.change import Change, Move, Version
-from router.domain.routing import Firing, Routing
-from router.storage import destinations, ledgers
+from router.domain.routing import Firing, Later, Routing, Throttle
+from router.storage import changes, deliveries, held, ledgers
 from router.storage.clock import Millis, now_ms, to_ms
 from router.storage.statements import Row, add_new, batched, insert_new
-from router.storage.tables import (
-    EVENT_WAITS,
-    changes,
-    deliveries,
-    events,
-    firing_changes,
-    firings,
-    rulesets,
-    verdicts,
-    words,
-)
-
-
-class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The part of a change that is kept as JSON. The versions' contents are in the ledger, not here."""
-
-    version: Version | None = None
-    labels_gained: tuple[str, ...] = ()
-    labels_lost: tuple[str, ...] = ()
-    labels_removed: tuple[str, ...] = ()
-    tags_gained: tuple[str, ...] = ()
-    tags_lost: tuple[str, ...] = ()
-    moved: tuple[Move, ...] = ()
-    replaced: dict[str, Version] = {}
-    versions_left: int | None = None
-    assumed: bool = False
-    quiet: bool = False
-    half: bool = False
+from router.storage.tables import EVENT_WAITS, events, firing_changes, firings, rulesets, verdicts
 
 
 class _Accepted(Struct, frozen=True):
@@ -53,27 +25,29 @@ class _Accepted(Struct, frozen=True):
     prompt: int | None
 
 
-def commit(connection: Connection, routings: Sequence[Routing], at: datetime) -> list[bool]:
-    """Store each routing whole, or not at all (False) where another one of the same events came first.
+def commit(connection: Connection, routings: Sequence[Routing], at: datetime) -> list[Routing | None]:
+    """Store each routing whole, or not at all (None) where another one of the same events came first.
 
-    `at` is the time of routing; deliveries are due at once, by the database's clock.
+    Return what came of each: its firings are those that fired, or were held (then `hold` says how), and the
+    deliveries are those of the former. `at` is the time of routing; deliveries are due at once, by the database's
+    clock.
     """
     accepted: list[_Accepted] = []
-    answers: list[bool] = []
+    current: list[bool] = []
     for routing in routings:
-        if routing.ledger is None:
-            prompt, current = None, _still_wait(connection, routing)
-        else:
-            prompt = ledgers.save(connection, routing.ledger)
-            current = prompt is not None
-        answers.append(current)
-        if current:
+        prompt = None if routing.ledger is None else ledgers.save(connection, routing.ledger)
+        current.append(_still_wait(connection, routing) if routing.ledger is None else prompt is not None)
+        if current[-1]:
             accepted.append(_Accepted(routing, prompt))
     _settle_events(connection, accepted, to_ms(at))
-    _add_changes(connection, accepted, to_ms(at))
-    told = _add_firings(connection, accepted, to_ms(at))
-    _add_deliveries(connection, accepted, told)
-    return answers
+    told = [(change, one.prompt) for one in accepted for change in one.routing.changes]
+    changes.add(connection, told, to_ms(at))
+    _add_verdicts(connection, accepted)
+    fired = _add_firings(connection, accepted, to_ms(at))
+    stored = [_Accepted(_as_stored(one.routing, fired), one.prompt) for one in accepted]
+    deliveries.add(connection, [(new, one.prompt) for one in stored for new in one.routing.deliveries])
+    answers = iter(stored)
+    return [next(answers).routing if taken else None for taken in current]
 
 
 def save_ruleset(connection: Connection, digest: str, text: str) -> None:
@@ -111,44 +85,69 @@ def _settle_events(connection: Connection, accepted: Iterable[_Accepted], at: Mi
         connection.execute(update(events).where(EVENT_WAITS, events.c.seq == bindparam("of")), rows)
 
 
-def _add_changes(connection: Connection, accepted: Iterable[_Accepted], at: Millis) -> None:
-    told: list[Row] = []
-    judged: list[Row] = []
-    for one in accepted:
-        told.extend(_change_row(change, one.prompt, at) for change in one.routing.changes)
-        for change_id, said in one.routing.verdicts.items():
-            judged.extend(
-                {
-                    "change_id": change_id,
-                    "rule": verdict.rule,
-                    "verdict": verdict.verdict,
-                    "clauses": _json(verdict.clauses),
-                }
-                for verdict in said
-            )
-    if told:
-        of = (
-            select(events.c.seq)
-            .where(events.c.source == bindparam("event_source"), events.c.id == bindparam("event_id"))
-            .scalar_subquery()
-        )
-        connection.execute(insert_new(changes).values(event=of), told)
-    add_new(connection, verdicts, judged)
+def _add_verdicts(connection: Connection, accepted: Iterable[_Accepted]) -> None:
+    rows = [
+        {
+            "change_id": change_id,
+            "rule": verdict.rule,
+            "verdict": verdict.verdict,
+            "clauses": msgspec.json.encode(verdict.clauses).decode(),
+        }
+        for one in accepted
+        for change_id, said in one.routing.verdicts.items()
+        for verdict in said
+    ]
+    add_new(connection, verdicts, rows)
 
 
-def _add_firings(connection: Connection, accepted: Iterable[_Accepted], at: Millis) -> set[str]:
-    """Store the firings. Return the ids of those that may tell: not the ones whose changes were all told before."""
-    fired: dict[str, tuple[Firing, str]] = {
+def _as_stored(routing: Routing, fired: dict[str, Firing]) -> Routing:
+    """Return the routing with what became of its firings; those that are in `fired` without a hold may tell."""
+    return msgspec.structs.replace(
+        routing,
+        firings=tuple(fired[firing.id] for firing in routing.firings if firing.id in fired),
+        deliveries=tuple(
+            delivery
+            for delivery in routing.deliveries
+            if delivery.firing in fired and fired[delivery.firing].hold is None
+        ),
+    )
+
+
+def _add_firings(connection: Connection, accepted: Iterable[_Accepted], at: Millis) -> dict[str, Firing]:
+    """Store the firings. Return by id those that fire now (`hold` None) or are held.
+
+    Those are missing whose changes were all told, or are all held, before.
+    """
+    planned: dict[str, tuple[Firing, str]] = {
         firing.id: (firing, one.routing.ruleset) for one in accepted for firing in one.routing.firings
     }
+    new, linked = _link(connection, [found for found in planned.values() if not isinstance(found[0].hold, Later)], at)
+    fired: dict[str, Firing] = {}
+    # windows are locked in one order, so that two replicas seldom wait for each other's
+    for firing, _ in sorted(planned.values(), key=lambda found: _window(found[0])):
+        match firing.hold:
+            case Later() as later:
+                if held.hold(connection, firing.rule, later, firing.changes):
+                    fired[firing.id] = firing
+            case Throttle() as throttle if firing.id in linked and not held.is_free(connection, firing.rule, throttle):
+                _unlink(connection, firing, throttle)
+                fired[firing.id] = firing
+            case _ if firing.id in linked or firing.id not in new:
+                fired[firing.id] = msgspec.structs.replace(firing, hold=None)
+    return fired
+
+
+def _link(connection: Connection, planned: Iterable[tuple[Firing, str]], at: Millis) -> tuple[set[str], set[str]]:
+    """Store firings with their changes. Return the ids of the new ones, and of those with something new to tell."""
+    fired = {firing.id: (firing, ruleset) for firing, ruleset in planned}
     if not fired:
-        return set()
+        return set(), set()
     rows = [
         {"id": firing.id, "rule": firing.rule, "mode": firing.mode, "ruleset": ruleset, "at": at}
         for firing, ruleset in fired.values()
     ]
     new = set(connection.execute(insert_new(firings).returning(firings.c.id), rows).scalars())
-    links = [
+    links: list[Row] = [
         {"change_id": change_id, "rule": fired[id_][0].rule, "firing": id_}
         for id_ in sorted(new)
         for change_id in fired[id_][0].changes
@@ -159,76 +158,15 @@ def _add_firings(connection: Connection, accepted: Iterable[_Accepted], at: Mill
         linked = set(connection.execute(first, links).scalars())
     for repeated in batched(new - linked):
         connection.execute(delete(firings).where(firings.c.id.in_(repeated)))
-    return fired.keys() - (new - linked)
+    return new, linked
 
 
-def _add_deliveries(connection: Connection, accepted: Iterable[_Accepted], told: set[str]) -> None:
-    rows = [
-        {
-            "key": delivery.key,
-            "firing": delivery.firing,
-            "rule": delivery.rule,
-            "action": delivery.action,
-            "position": delivery.position,
-            "destination": delivery.destination,
-            "type": delivery.type,
-            "status": delivery.status,
-            "message": None if delivery.message is None else _json(delivery.message),
-            "reason": delivery.reason,
-            "prompt": one.prompt,
-            "about_trouble": delivery.about_trouble,
-            "order_key": delivery.order,
-            "attempts": 0,
-            "fence": 0,
-        }
-        for one in accepted
-        for delivery in one.routing.deliveries
-        if delivery.firing in told
-    ]
-    if not rows:
-        return
-    now = now_ms()
-    connection.execute(insert_new(deliveries).values(created_at=now, queued_at=now, due_at=now), rows)
-    named = {(str(row["destination"]), str(row["type"])) for row in rows}
-    destinations.add(connection, sorted(named))
+def _unlink(connection: Connection, firing: Firing, throttle: Throttle) -> None:
+    """Hold what a firing would have told."""
+    of_firing = firing_changes.c.firing == firing.id
+    connection.execute(update(firing_changes).where(of_firing).values(firing=None, subject=throttle.subject))
+    connection.execute(delete(firings).where(firings.c.id == firing.id))
 
 
-def _change_row(change: Change, prompt: int | None, at: Millis) -> Row:
-    return {
-        "id": change.id,
-        "event_source": change.event.source,
-        "event_id": words(change.event.id),
-        "prompt": prompt,
-        "version_id": None if change.version is None else change.version.id,
-        "version": None if change.version is None else change.version.number,
-        "type": change.type,
-        "action": change.action,
-        "origin": change.origin,
-        "facts": _json(_facts(change)),
-        "at": at,
-    }
-
-
-def _facts(change: Change) -> Facts:
-    return Facts(
-        version=None if change.version is None else _bare(change.version),
-        labels_gained=change.labels_gained,
-        labels_lost=change.labels_lost,
-        labels_removed=change.labels_removed,
-        tags_gained=change.tags_gained,
-        tags_lost=change.tags_lost,
-        moved=change.moved,
-        replaced={label: _bare(version) for label, version in change.replaced.items()},
-        versions_left=change.versions_left,
-        assumed=change.assumed,
-        quiet=change.quiet,
-        half=change.half,
-    )
-
-
-def _bare(version: Version) -> Version:
-    return msgspec.structs.replace(version, content=None)
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _window(firing: Firing) -> tuple[str, str]:
+    return firing.rule, "" if firing.hold is None else firing.hold.subject

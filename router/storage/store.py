@@ -4,21 +4,36 @@ Reading methods answer at once and may be called from any thread; they see one m
 future that is done when the disk has it. Both raise StoreUnavailable while the database does not answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import select
 
+from router.domain.change import Change
 from router.domain.delivery import Answer, Claim, DeliveryStatus
 from router.domain.event import Content, PromptKey
 from router.domain.ledger import Ledger
 from router.domain.message import DestinationType
-from router.domain.routing import Routing
-from router.storage import database, deliveries, destinations, events, history, ledgers, routings, troubles, waits
+from router.domain.routing import Hold, Routing
+from router.storage import (
+    changes,
+    database,
+    deliveries,
+    destinations,
+    events,
+    held,
+    history,
+    ledgers,
+    routings,
+    troubles,
+    waits,
+)
+from router.storage.changes import ChangeFilter
 from router.storage.deliveries import GivenUp, Settled, SettledStatus, Wanted
 from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
+from router.storage.held import Held, Telling, Window
 from router.storage.records import (
     Backlog,
     DeliveryDetail,
@@ -108,10 +123,27 @@ class Store:
         with self._database.read() as connection:
             return ledgers.contents(connection, key, ids)
 
-    def commit(self, found: Sequence[Routing], at: datetime) -> Future[list[bool]]:
-        """Store each routing whole, or not at all: False where the ledger (or the events) moved on since it was read.
+    def changes(self, ids: Iterable[str]) -> list[Change]:
+        """Return those changes with their contents, in the order in which the ledger told them.
 
-        What is there already (a change, a firing, a delivery) is passed over, so that repeating is harmless.
+        One whose event is not kept any more is left out.
+        """
+        with self._database.read() as connection:
+            return changes.by_id(connection, ids)
+
+    def changes_matching(self, wanted: ChangeFilter) -> Iterator[Change]:
+        """Yield changes with their contents, the oldest first; they are read portion by portion."""
+        after: int | None = 0
+        while after is not None:
+            with self._database.read() as connection:
+                found, after = changes.portion(connection, wanted, after)
+            yield from found
+
+    def commit(self, found: Sequence[Routing], at: datetime) -> Future[list[Routing | None]]:
+        """Store each routing whole, or not at all: None where the ledger (or the events) moved on since it was read.
+
+        What is there already (a change, a firing, a delivery) is passed over, so that repeating is harmless. What
+        was stored is returned: its firings either fired or are held (`hold`), and only the former have deliveries.
         """
         return self._writer.submit(lambda connection: routings.commit(connection, found, at))
 
@@ -122,6 +154,39 @@ class Store:
     def ruleset(self, digest: str) -> str | None:
         with self._database.read() as connection:
             return routings.ruleset(connection, digest)
+
+    # What is held back
+
+    def due_windows(self, most: int) -> list[Window]:
+        """Return the windows in which something is held, those that are due first."""
+        with self._database.read() as connection:
+            return held.due(connection, most)
+
+    def held(self, window: Window) -> Held:
+        """Return what is held in a window, as far as one firing can tell it."""
+        with self._database.read() as connection:
+            return held.held(connection, window)
+
+    def tell(self, telling: Telling, at: datetime) -> Future[bool]:
+        """Store the firing for what was held, whole, or not at all: False where somebody else did since it was read."""
+        return self._writer.submit(lambda connection: held.tell(connection, telling, at))
+
+    def park(self, window: Window) -> Future[bool]:
+        """Let a due window wait for a rule of its name; False: it is not as it was."""
+        return self._writer.submit(lambda connection: held.park(connection, window))
+
+    def windows_by_rule(self) -> dict[str, int]:
+        """Return how many changes are held by each rule that has a window."""
+        with self._database.read() as connection:
+            return held.by_rule(connection)
+
+    def bring_forward(self, holds: Mapping[str, Hold | None]) -> Future[None]:
+        """Let windows end as the rules in force would have it, if that is earlier; what was parked is due."""
+        return self._writer.submit(lambda connection: held.bring_forward(connection, holds))
+
+    def forget_windows(self) -> Future[None]:
+        """Remove windows that are over and hold nothing."""
+        return self._writer.submit(held.forget)
 
     # Delivery
 

@@ -50,6 +50,7 @@ DELIVERY_WAITS = text("status IN ('pending', 'retrying')")
 DELIVERY_IS_SENDING = text("status = 'sending'")
 DELIVERY_IS_ORDERED = text("order_key IS NOT NULL")
 DELIVERY_IS_OPEN = text("status IN ('pending', 'retrying', 'sending', 'dead')")
+CHANGE_IS_HELD = text("firing IS NULL")
 
 
 def words(value: str) -> str:
@@ -158,7 +159,8 @@ labels = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("id", Words, primary_key=True),
+    _serial("seq"),  # in the order in which the ledger tells them
+    Column("id", Words, nullable=False, unique=True),
     Column("event", ForeignKey(events.c.seq, ondelete="SET NULL"), index=True),
     Column("prompt", ForeignKey(prompts.c.id), index=True),
     Column("version_id", Words),
@@ -167,9 +169,10 @@ changes = Table(
     Column("action", Words),
     Column("origin", Words, nullable=False),
     Column("facts", Words, nullable=False),
-    Column("at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
     _one_of("action", ACTIONS),
     _one_of("origin", ORIGINS),
+    sqlite_autoincrement=True,
 )
 
 verdicts = Table(
@@ -198,7 +201,25 @@ firing_changes = Table(
     metadata,
     Column("change_id", ForeignKey(changes.c.id), primary_key=True),
     Column("rule", Words, primary_key=True),  # a change fires a rule once
-    Column("firing", ForeignKey(firings.c.id), nullable=False, index=True),
+    Column("firing", ForeignKey(firings.c.id), index=True),  # NULL: it is held
+    Column("subject", Words),  # of the window in which it is held
+    CheckConstraint("(firing IS NULL) = (subject IS NOT NULL)", name="held"),
+    Index(
+        "firing_changes_held",
+        "rule",
+        "subject",
+        sqlite_where=CHANGE_IS_HELD,
+        postgresql_where=CHANGE_IS_HELD,
+    ),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("rule", Words, primary_key=True),
+    Column("subject", Words, primary_key=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, index=True),  # NULL: it waits for a rule of that name
 )
 
 deliveries = Table(

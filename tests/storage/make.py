@@ -136,9 +136,14 @@ def routing(
     )
 
 
+def commit(store: Store, *routings: Routing) -> list[bool]:
+    """Store the routings; tell which were taken."""
+    return [stored is not None for stored in store.commit(routings, NOW).result()]
+
+
 def enqueue(store: Store, *planned: NewDelivery) -> None:
     """Store deliveries of one firing."""
-    assert store.commit([routing(*planned)], NOW).result() == [True]
+    assert commit(store, routing(*planned)) == [True]
 
 
 def enqueue_ordered(store: Store, *keys: str, order: str = "cart", destination: str = "team") -> None:
@@ -146,7 +151,7 @@ def enqueue_ordered(store: Store, *keys: str, order: str = "cart", destination: 
     for key in keys:
         firing = Firing(id=f"f-{key}", rule="promoted", mode="live", changes=(f"c-{key}",))
         one = delivery(key, firing.id, order=order, destination=destination)
-        assert store.commit([routing(one, changes=(change(f"c-{key}"),), firing=firing)], NOW).result() == [True]
+        assert commit(store, routing(one, changes=(change(f"c-{key}"),), firing=firing)) == [True]
 
 
 def claim_all(store: Store, most: int = 1000, lease: timedelta = LEASE, destination: str = "team") -> list[Claim]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from router.domain.delivery import Accepted, Rejected, Retry
 from router.storage.records import DeliveryRecord
 from router.storage.store import Store
-from tests.storage.make import NOW, claim_all, delivery, enqueue, enqueue_ordered, routing, settle
+from tests.storage.make import claim_all, commit, delivery, enqueue, enqueue_ordered, routing, settle
 
 FAILED = Retry("HTTP 503")
 LATER = timedelta(hours=1)
@@ -75,7 +75,7 @@ def test_a_dead_one_can_be_sent_again_while_no_newer_was_delivered(store: Store)
 
 def test_two_deliveries_about_one_change_do_not_supersede_each_other(store: Store) -> None:
     both = (delivery("a", action="1", order="cart"), delivery("b", action="2", order="cart"))
-    assert store.commit([routing(*both)], NOW).result() == [True]
+    assert commit(store, routing(*both)) == [True]
     settle(store, claim_all(store)[0], Rejected("HTTP 400"))
     settle(store, claim_all(store)[0], Accepted())
     assert store.retry(["a"]).result() == ["a"]

@@ -17,6 +17,7 @@ from tests.storage.make import (
     STAMP,
     change,
     claim_all,
+    commit,
     delivery,
     full_ledger,
     new_event,
@@ -36,19 +37,19 @@ def keys(store: Store) -> list[str]:
 
 def test_a_ledger_comes_back_as_it_was_stored(store: Store) -> None:
     assert store.ledger(KEY) == Ledger(prompt=KEY)
-    assert store.commit([routing(ledger=full_ledger())], NOW).result() == [True]
+    assert commit(store, routing(ledger=full_ledger())) == [True]
     assert store.ledger(KEY) == without_contents(full_ledger(revision=1))
     assert store.contents(KEY, ["v-4", "v-3", "unknown"]) == full_ledger().contents
     assert store.whole_ledger(KEY) == full_ledger(revision=1)
 
 
 def test_a_later_revision_changes_only_what_differs(store: Store) -> None:
-    store.commit([routing(ledger=full_ledger())], NOW).result()
+    commit(store, routing(ledger=full_ledger()))
     read = store.ledger(KEY)
     moved = msgspec.structs.replace(
         read, labels={"staging": LabelFact("v-3", 3, STAMP)}, tags=None, contents={"v-3": Content(prompt="old")}
     )
-    assert store.commit([routing(ledger=moved)], NOW).result() == [True]
+    assert commit(store, routing(ledger=moved)) == [True]
     assert store.ledger(KEY) == without_contents(msgspec.structs.replace(moved, revision=2))
     assert store.contents(KEY, ["v-3", "v-4"]) == {"v-3": Content(prompt="old"), **full_ledger().contents}
 
@@ -56,14 +57,14 @@ def test_a_later_revision_changes_only_what_differs(store: Store) -> None:
 def test_a_routing_derived_from_an_outdated_ledger_stores_nothing(store: Store) -> None:
     store.receive(new_event()).result()
     (event,) = store.batch(KEY)
-    store.commit([routing(ledger=full_ledger())], NOW).result()
+    commit(store, routing(ledger=full_ledger()))
     late = routing(
         delivery(),
         ledger=full_ledger(revision=0),
         events=(SettledEvent(event.seq, "routed"),),
         firing=Firing(id="f-2", rule="late", mode="live", changes=("c-1",)),
     )
-    assert store.commit([late], NOW).result() == [False]
+    assert commit(store, late) == [False]
     assert keys(store) == []
     assert store.ledger(KEY).revision == 1
     assert len(store.batch(KEY)) == 1
@@ -74,7 +75,7 @@ def test_of_many_routings_of_one_revision_exactly_one_is_stored(url: str, store:
         for revision in range(5):
             found = routing(ledger=full_ledger(revision))
             answers = list(
-                pool.map(lambda one: one.commit([found], NOW).result(), [store, replica] * 4)  # noqa: B023
+                pool.map(lambda one: commit(one, found), [store, replica] * 4)  # noqa: B023
             )
             assert sorted(answers) == [[False]] * 7 + [[True]]
 
@@ -84,7 +85,7 @@ def test_routing_settles_its_events_and_tells_why(store: Store) -> None:
         store.receive(new_event(id_)).result()
     first, second, third = store.batch(KEY)
     settled = (SettledEvent(first.seq, "routed"), SettledEvent(second.seq, "stale", "overtaken"))
-    store.commit([routing(delivery(), ledger=full_ledger(), events=settled)], NOW).result()
+    commit(store, routing(delivery(), ledger=full_ledger(), events=settled))
     assert [event.seq for event in store.batch(KEY)] == [third.seq]
     (stale,) = store.events(EventFilter(status="stale")).items
     assert (stale.reason, stale.ruleset, stale.routed_at) == ("overtaken", "r-1", NOW)
@@ -94,14 +95,14 @@ def test_an_event_of_no_prompt_is_routed_once(store: Store) -> None:
     store.receive(single_event("alert")).result()
     (batch,) = store.waiting()
     found = routing(events=(SettledEvent(batch.seq, "routed"),), changes=(change(event_id="alert"),))
-    assert store.commit([found], NOW).result() == [True]
-    assert store.commit([found], NOW).result() == [False]
+    assert commit(store, found) == [True]
+    assert commit(store, found) == [False]
 
 
 def test_an_event_shows_its_changes_verdicts_and_deliveries_but_not_the_text_twice(store: Store) -> None:
     store.receive(new_event(body=b"raw")).result()
     (event,) = store.batch(KEY)
-    store.commit([routing(delivery(), ledger=full_ledger(), events=(SettledEvent(event.seq, "routed"),))], NOW).result()
+    commit(store, routing(delivery(), ledger=full_ledger(), events=(SettledEvent(event.seq, "routed"),)))
     shown = store.event("e-1")
     assert shown is not None
     assert shown.body == b"raw"
@@ -117,31 +118,31 @@ def test_an_event_shows_its_changes_verdicts_and_deliveries_but_not_the_text_twi
 
 def test_repeating_a_routing_adds_nothing(store: Store) -> None:
     for _ in range(2):
-        assert store.commit([routing(delivery(), delivery("k-2", action="a-2"))], NOW).result() == [True]
+        assert commit(store, routing(delivery(), delivery("k-2", action="a-2"))) == [True]
     assert keys(store) == ["k-1", "k-2"]
 
 
 def test_a_new_action_of_the_same_firing_is_added(store: Store) -> None:
-    store.commit([routing(delivery())], NOW).result()
-    store.commit([routing(delivery(), delivery("k-2", action="a-2"))], NOW).result()
+    commit(store, routing(delivery()))
+    commit(store, routing(delivery(), delivery("k-2", action="a-2")))
     assert keys(store) == ["k-1", "k-2"]
 
 
 def test_a_change_fires_a_rule_once(store: Store) -> None:
-    store.commit([routing(delivery())], NOW).result()
+    commit(store, routing(delivery()))
     again = Firing(id="f-2", rule="promoted", mode="live", changes=("c-1",))
-    store.commit([routing(delivery("k-2", "f-2"), firing=again)], NOW).result()
+    commit(store, routing(delivery("k-2", "f-2"), firing=again))
     assert keys(store) == ["k-1"]
     another_rule = Firing(id="f-3", rule="audit", mode="live", changes=("c-1",))
-    store.commit([routing(delivery("k-3", "f-3"), firing=another_rule)], NOW).result()
+    commit(store, routing(delivery("k-3", "f-3"), firing=another_rule))
     assert keys(store) == ["k-1", "k-3"]
 
 
 def test_a_firing_with_something_new_to_tell_is_kept(store: Store) -> None:
-    store.commit([routing(delivery())], NOW).result()
+    commit(store, routing(delivery()))
     found = routing(delivery("k-2", "f-2"), changes=(change("c-1"), change("c-2")))
     both = Firing(id="f-2", rule="promoted", mode="live", changes=("c-1", "c-2"))
-    store.commit([msgspec.structs.replace(found, firings=(both,))], NOW).result()
+    commit(store, msgspec.structs.replace(found, firings=(both,)))
     assert keys(store) == ["k-1", "k-2"]
 
 
@@ -158,7 +159,7 @@ def test_several_routings_are_stored_together(store: Store) -> None:
     )
     outdated = routing(ledger=full_ledger(revision=7))
     first = routing(delivery(), ledger=full_ledger())
-    assert store.commit([first, outdated, second], NOW).result() == [True, False, True]
+    assert commit(store, first, outdated, second) == [True, False, True]
     assert keys(store) == ["k-1", "k-2"]
     assert {claim.key for claim in claim_all(store)} == {"k-1", "k-2"}
 

@@ -110,7 +110,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "subject", name="troubles_pkey"),
     )
     op.create_table(
+        "windows",
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("rule", "subject", name="windows_pkey"),
+    )
+    op.create_index("windows_due_at", "windows", ["due_at"])
+    op.create_table(
         "changes",
+        sa.Column("seq", serial, nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("event", serial),
         sa.Column("prompt", serial),
@@ -127,8 +137,11 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["event"], ["events.seq"], name="changes_event_fkey", ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["prompt"], ["prompts.id"], name="changes_prompt_fkey"),
-        sa.PrimaryKeyConstraint("id", name="changes_pkey"),
+        sa.PrimaryKeyConstraint("seq", name="changes_pkey"),
+        sa.UniqueConstraint("id", name="changes_id_key"),
+        sqlite_autoincrement=True,
     )
+    op.create_index("changes_at", "changes", ["at"])
     op.create_index("changes_event", "changes", ["event"])
     op.create_index("changes_prompt", "changes", ["prompt"])
     op.create_table(
@@ -246,12 +259,21 @@ def upgrade() -> None:
         "firing_changes",
         sa.Column("change_id", sa.Text(), nullable=False),
         sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("firing", sa.Text(), nullable=False),
+        sa.Column("firing", sa.Text()),
+        sa.Column("subject", sa.Text()),
+        sa.CheckConstraint("(firing IS NULL) = (subject IS NOT NULL)", name=op.f("firing_changes_held_check")),
         sa.ForeignKeyConstraint(["change_id"], ["changes.id"], name="firing_changes_change_id_fkey"),
         sa.ForeignKeyConstraint(["firing"], ["firings.id"], name="firing_changes_firing_fkey"),
         sa.PrimaryKeyConstraint("change_id", "rule", name="firing_changes_pkey"),
     )
     op.create_index("firing_changes_firing", "firing_changes", ["firing"])
+    op.create_index(
+        "firing_changes_held",
+        "firing_changes",
+        ["rule", "subject"],
+        sqlite_where=sa.text("firing IS NULL"),
+        postgresql_where=sa.text("firing IS NULL"),
+    )
     op.create_table(
         "verdicts",
         sa.Column("change_id", sa.Text(), nullable=False),

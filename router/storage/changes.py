@@ -1,0 +1,199 @@
+"""Changes as they are kept: their facts as JSON, the event and the versions' contents where they are kept already."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
+
+from router.domain.change import Change, Move, Version
+from router.domain.event import Content, Event
+from router.engine.ledger import contents_needed, with_contents
+from router.storage.clock import Millis, from_ms, to_ms
+from router.storage.events import StoredEvent, decoded
+from router.storage.statements import Row, batched, insert_new
+from router.storage.tables import changes, events, prompts, versions, words
+
+PORTION: Final = 200
+"""So many changes, with their events and contents, are in memory while a long list of them is gone through."""
+
+_VersionKey: TypeAlias = tuple[int, str]
+
+
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The part of a change that is kept as JSON. The versions' contents are in the ledger, not here."""
+
+    version: Version | None = None
+    labels_gained: tuple[str, ...] = ()
+    labels_lost: tuple[str, ...] = ()
+    labels_removed: tuple[str, ...] = ()
+    tags_gained: tuple[str, ...] = ()
+    tags_lost: tuple[str, ...] = ()
+    moved: tuple[Move, ...] = ()
+    replaced: dict[str, Version] = {}
+    versions_left: int | None = None
+    assumed: bool = False
+    quiet: bool = False
+    half: bool = False
+
+
+class ChangeFilter(Struct, frozen=True, kw_only=True):
+    """Which changes; None: any. `prompt` is its name; `since` and `until` speak of when they were routed."""
+
+    source: str | None = None
+    prompt: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def add(connection: Connection, told: Sequence[tuple[Change, int | None]], at: Millis) -> None:
+    """Store changes, each with its prompt's number in the store; those that are there already are passed over."""
+    if not told:
+        return
+    of = (
+        select(events.c.seq)
+        .where(events.c.source == bindparam("event_source"), events.c.id == bindparam("event_id"))
+        .scalar_subquery()
+    )
+    rows = [_row(change, prompt, at) for change, prompt in told]
+    connection.execute(insert_new(changes).values(event=of), rows)
+
+
+def by_id(connection: Connection, ids: Iterable[str]) -> list[Change]:
+    """Return those changes as they were derived, in the order in which the ledger told them.
+
+    One whose event is not kept any more cannot be told again, and is left out.
+    """
+    found: list[tuple[int, Change]] = []
+    for some in batched(ids):
+        found += _load(connection, changes.c.id.in_(some))
+    return [change for _, change in sorted(found, key=lambda one: one[0])]
+
+
+def portion(connection: Connection, wanted: ChangeFilter, after: int) -> tuple[list[Change], int | None]:
+    """Return some of the changes wanted, those after number `after`, and the number to go on after; None: no more."""
+    conditions: list[ColumnElement[bool]] = [changes.c.seq > after]
+    if wanted.source is not None:
+        conditions.append(events.c.source == wanted.source)
+    if wanted.prompt is not None:
+        conditions.append(changes.c.prompt.in_(select(prompts.c.id).where(prompts.c.name == wanted.prompt)))
+    if wanted.since is not None:
+        conditions.append(changes.c.at >= to_ms(wanted.since))
+    if wanted.until is not None:
+        conditions.append(changes.c.at < to_ms(wanted.until))
+    found = _load(connection, *conditions, limit=PORTION)
+    return [change for _, change in found], found[-1][0] if len(found) == PORTION else None
+
+
+def _load(
+    connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None
+) -> list[tuple[int, Change]]:
+    query = (
+        select(
+            changes,
+            events.c.source,
+            events.c.id.label("event_id"),
+            events.c.origin.label("event_origin"),
+            events.c.received_at,
+            events.c.body,
+        )
+        .join(events, events.c.seq == changes.c.event)
+        .where(*conditions)
+        .order_by(changes.c.seq)
+        .limit(limit)
+    )
+    shown: dict[int, Event] = {}
+    bare: list[tuple[int, int | None, Change]] = []
+    for row in connection.execute(query).mappings():
+        if row["event"] not in shown:
+            shown[row["event"]] = _event(row)
+        bare.append((row["seq"], row["prompt"], _change(row, shown[row["event"]])))
+    contents = _contents(
+        connection,
+        {(prompt, id_) for _, prompt, change in bare if prompt is not None for id_ in contents_needed([change])},
+    )
+    return [
+        (seq, change if prompt is None else with_contents(change, contents.get(prompt, {})))
+        for seq, prompt, change in bare
+    ]
+
+
+def _contents(connection: Connection, wanted: Iterable[_VersionKey]) -> dict[int, dict[str, Content]]:
+    """Return the contents of versions, by the prompt's number and the prompt id."""
+    found: dict[int, dict[str, Content]] = {}
+    key = tuple_(versions.c.prompt, versions.c.id)
+    for some in batched(sorted(wanted)):
+        query = select(versions.c.prompt, versions.c.id, versions.c.content).where(
+            key.in_(some), versions.c.content.is_not(None)
+        )
+        for prompt, id_, content in connection.execute(query):
+            found.setdefault(prompt, {})[id_] = msgspec.json.decode(content, type=Content)
+    return found
+
+
+def _event(row: RowMapping) -> Event:
+    return decoded(
+        StoredEvent(
+            seq=row["event"],
+            source=row["source"],
+            id=row["event_id"],
+            origin=row["event_origin"],
+            received_at=from_ms(row["received_at"]),
+            body=row["body"],
+        )
+    )
+
+
+def _change(row: RowMapping, event: Event) -> Change:
+    facts = msgspec.json.decode(row["facts"], type=Facts)
+    version, snapshot = facts.version, event.snapshot
+    if version is not None and snapshot is not None and version.id == snapshot.version_id:
+        version = msgspec.structs.replace(version, content=snapshot.content)
+    return Change(
+        id=row["id"],
+        event=event,
+        type=row["type"],
+        origin=row["origin"],
+        action=row["action"],
+        prompt=event.prompt,
+        **(msgspec.structs.asdict(facts) | {"version": version}),
+    )
+
+
+def _row(change: Change, prompt: int | None, at: Millis) -> Row:
+    return {
+        "id": change.id,
+        "event_source": change.event.source,
+        "event_id": words(change.event.id),
+        "prompt": prompt,
+        "version_id": None if change.version is None else change.version.id,
+        "version": None if change.version is None else change.version.number,
+        "type": change.type,
+        "action": change.action,
+        "origin": change.origin,
+        "facts": msgspec.json.encode(_facts(change)).decode(),
+        "at": at,
+    }
+
+
+def _facts(change: Change) -> Facts:
+    return Facts(
+        version=None if change.version is None else _bare(change.version),
+        labels_gained=change.labels_gained,
+        labels_lost=change.labels_lost,
+        labels_removed=change.labels_removed,
+        tags_gained=change.tags_gained,
+        tags_lost=change.tags_lost,
+        moved=change.moved,
+        replaced={label: _bare(version) for label, version in change.replaced.items()},
+        versions_left=change.versions_left,
+        assumed=change.assumed,
+        quiet=change.quiet,
+        half=change.half,
+    )
+
+
+def _bare(version: Version) -> Version:
+    return msgspec.structs.replace(version, content=None)
