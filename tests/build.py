@@ -1,4 +1,4 @@
-"""Prompt events in one line, for tests: only what matters is said, the rest is filled in."""
+"""Prompt events and rules in one line, for tests: only what matters is said, the rest is filled in."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,9 @@ from msgspec import UNSET, UnsetType
 
 from router.domain.event import PROMPT_VERSION, Action, Content, Event, PromptKey, Snapshot, User
 from router.domain.json import Json
+from router.engine.compile import compile_ruleset
+from router.engine.ruleset import Ruleset
+from router.engine.rulesfile import read_rules
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEY = PromptKey("prod", "project", "checkout/cart")
@@ -63,3 +66,22 @@ def prompt_event(
             ),
         ),
     )
+
+
+class Memory:
+    """A rules file that stands nowhere; `${SECRET}` is set."""
+
+    def __init__(self, text: str) -> None:
+        self.environment = {"SECRET": "lf-whsec_1"}
+        self.text = text
+
+    def read(self, path: str) -> str:
+        return self.text
+
+    def glob(self, pattern: str) -> list[str]:
+        return []
+
+
+def ruleset_of(text: str) -> Ruleset:
+    """Return what a rules file with this text compiles to."""
+    return compile_ruleset(read_rules("rules.toml", Memory(text), missing="error"))

@@ -1,9 +1,10 @@
 """The rules file: what it says, and every way in which it can be wrong."""
 
+import contextlib
 import json
 import string
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from router.domain.destination import (
 )
 from router.domain.problem import Place, RulesError
 from router.domain.text import Text
+from router.engine.cron import BadCron, Cron, next_time
 from router.engine.rulesfile import ACTION_KEYS, RulesFile, read_rules
 from router.engine.rulesfile.document import parse
 from router.engine.rulesfile.expand import Placeholder, expand
@@ -478,16 +480,16 @@ match = {
    "é" = "é", labels = "${X}",   # hm
    q = 2026-01-01,
 }
-throttle = "10m"
+throttle = "0s"
 actions = []
 [[rules]]
 name = "a"
-group = "prompt"
+group = "prompts"
 mode = "alive"
 actions = [{ to = "s", use = "x", thread = "prompt" }, 3, { to = "h", text = { file = "none.txt" } }]
 [[rules]]
 name = "a"
-fallback = true
+fallback = "yes"
 """
     hole = (
         "`${` has no place here: put the value into [vars], or into the destination if it is secret "
@@ -531,9 +533,9 @@ fallback = true
         'rules.toml:42:1: rules[0].nam: unknown key; did you mean "name"?',
         f"rules.toml:44:15: rules[0].match.labels: {hole}",
         "rules.toml:45:4: rules[0].match.q: a date or time has no place here; write it as a string",
-        "rules.toml:47:1: rules[0].throttle: not supported yet in this version",
+        "rules.toml:47:1: rules[0].throttle: expected a duration longer than 0",
         "rules.toml:48:1: rules[0].actions: is an empty list",
-        "rules.toml:51:1: rules[1].group: not supported yet in this version",
+        'rules.toml:51:1: rules[1].group: expected "version" or "prompt", got "prompts"',
         'rules.toml:52:1: rules[1].mode: expected "live" or "shadow", got "alive"',
         "rules.toml:53:24: rules[1].actions[0].use: not supported yet in this version",
         "rules.toml:53:35: rules[1].actions[0].thread: not supported yet in this version",
@@ -541,7 +543,7 @@ fallback = true
         "rules.toml:53:80: rules[1].actions[2].text.file: none.txt cannot be read: No such file or directory",
         "rules.toml:54:1: rules[2]: `actions` is missing: what to do; `to` alone sends the built-in message",
         'rules.toml:55:1: rules[2].name: "a" is the name of rules[1] too (rules.toml:50:1)',
-        "rules.toml:56:1: rules[2].fallback: not supported yet in this version",
+        'rules.toml:56:1: rules[2].fallback: expected true or false, got "yes"',
         "rules.d/t.toml:1:1: server: only in the main file; an included file holds destinations and rules",
         "rules.d/t.toml:3:1: destinations.h: the name is taken by rules.toml:29:1",
         "rules.d/t.toml:5:1: rules[3]: `actions` is missing: what to do; `to` alone sends the built-in message",
@@ -684,6 +686,76 @@ def toml(value: object) -> str:
             return json.dumps(value).replace("\x7f", "\\u007f") if value.isascii() else '"x"'
         case _:
             return str(value)
+
+
+# ---- when a rule tells
+
+
+def when(keys: str) -> str:
+    return f"{HEAD}{LOG}{RULE}{keys}\n"
+
+
+def test_what_holds_a_rule_back_is_read() -> None:
+    (rule,) = read(when('group = "prompt"\nthrottle = "10m"\nfallback = true')).rules
+    assert (rule.group, rule.throttle, rule.fallback) == ("prompt", timedelta(minutes=10), True)
+    (rule,) = read(when('collect = "90s"')).rules
+    assert rule.collect == timedelta(seconds=90)
+    (rule,) = read(when('collect = { cron = "0 9 * * mon-fri", zone = "Europe/Berlin" }')).rules
+    assert rule.collect == Cron("0 9 * * mon-fri", "Europe/Berlin")
+    (rule,) = read(when('[rules.collect]\ncron = "*/5 * * * *"')).rules
+    assert rule.collect == Cron("*/5 * * * *")
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ("collect = 5", '8:1: rules[0].collect: expected a duration such as "1m", or a table'),
+        ('collect = "0s"', "8:1: rules[0].collect: expected a duration longer than 0"),
+        ("collect = {}", "8:1: rules[0].collect: `cron` is missing"),
+        ('collect = { cron = "9:00" }', "8:13: rules[0].collect.cron: expected five fields"),
+        ('collect = { cron = "0 25 * * *" }', "8:13: rules[0].collect.cron: no cron expression: bad hour"),
+        ('collect = { cron = "0 0 30 2 *" }', "8:13: rules[0].collect.cron: no cron expression: bad day-of-month"),
+        ("collect = { cron = 5 }", "8:13: rules[0].collect.cron: expected a string"),
+        (
+            'collect = { cron = "0 9 * * 1", zone = "Europe/Berln" }',
+            '8:33: rules[0].collect.zone: no such time zone; did you mean "Europe/Berlin"?',
+        ),
+        ('collect = { cron = "0 9 * * 1", zone = "../etc/passwd" }', "8:33: rules[0].collect.zone: no such time zone"),
+        ('collect = { crn = "0 9 * * 1" }', '8:13: rules[0].collect.crn: unknown key; did you mean "cron"?'),
+        ('throttle = "1h"\ncollect = "1h"', "9:1: rules[0].collect: `throttle` and `collect` both hold back"),
+        ('collect = { cron = "${X}" }', "8:13: rules[0].collect.cron: `${` has no place here"),
+    ],
+)
+def test_a_rule_that_cannot_tell_is_refused_with_the_place(keys: str, told: str) -> None:
+    (problem,) = problems(when(keys))
+    assert problem.startswith(f"rules.toml:{told}")
+
+
+def test_a_group_that_says_nothing_is_a_warning() -> None:
+    (warning,) = read(when('group = "prompt"\ncollect = "1h"')).warnings
+    assert str(warning).startswith("rules.toml:8:1: rules[0].group: says nothing beside `collect`")
+
+
+@given(st.text() | st.from_regex(r"[-*/,#L0-9A-Z]{1,4}( [-*/,#L0-9A-Z]{1,4}){4}", fullmatch=True))
+def test_no_cron_expression_makes_it_stumble(text: str) -> None:
+    """Whatever is written, there is a next time or a reason why not."""
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    with contextlib.suppress(BadCron):
+        assert next_time(Cron(text), now) > now
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "next"),
+    [
+        ("Europe/Berlin", "2026-03-28T01:30:00+00:00", "2026-03-29T01:00:00+00:00"),  # 02:30 does not exist that day
+        ("Europe/Berlin", "2026-10-25T00:00:00+00:00", "2026-10-25T00:30:00+00:00"),  # 02:30 comes twice
+        ("Europe/Berlin", "2026-10-25T00:30:00+00:00", "2026-10-26T01:30:00+00:00"),
+        (None, "2026-10-25T00:30:00+00:00", "2026-10-25T02:30:00+00:00"),
+    ],
+)
+def test_a_clock_change_neither_skips_nor_repeats_a_time(zone: str | None, now: str, next: str) -> None:
+    found = next_time(Cron("30 2 * * *", zone), datetime.fromisoformat(now))
+    assert found == datetime.fromisoformat(next)
 
 
 # ---- places and the digest

@@ -83,6 +83,17 @@ anything = [{ goes = 1 }]
 name = "r"
 match = { author = { prefix = "ann", ignore_case = true }, labels = { any = ["a"], none = "b" }, version = { gte = 3 } }
 actions = [{ to = ["api", "ci"], text = { file = "t.txt" }, blocks = [{ type = "divider" }] }]
+group = "prompt"
+throttle = "10m"
+fallback = true
+[[rules]]
+name = "weekly"
+collect = { cron = "0 9 * * 1", zone = "Europe/Berlin" }
+actions = [{ to = "api" }]
+[[rules]]
+name = "soon"
+collect = "1m"
+actions = [{ to = "api" }]
 """
     assert lint(tmp_path, text) == []
 
@@ -105,7 +116,7 @@ type = "log"
 colour = "red"
 [[rules]]
 name = "x"
-fallback = true
+collect = { corn = "0 9 * * 1" }
 match = { labels_gaind = "production" }
 actions = [{ to = "a", txt = "b" }]
 [[rules]]
@@ -118,7 +129,7 @@ name = "y"
         '4: "secret" is required',
         '6: "url" is required',
         '15: "colour" is not allowed',
-        "18: the value must be one of [false], but found true",
+        '18: "corn" is not allowed',
         '19: "labels_gaind" is not allowed',
         '20: "txt" is not allowed',
         '21: "actions" is required',

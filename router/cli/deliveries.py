@@ -124,7 +124,7 @@ def show(key: str, store_url: str | None, rules_path: str, format_: Format) -> N
         ("created", when(delivery.created_at)),
         ("waits", wait_words(delivery.wait) if delivery.wait else ""),
         ("reason", delivery.reason),
-        ("events", ", ".join(event.id for event in found.events)),
+        ("events", _some([event.id for event in found.events])),
     ):
         if value:
             click.echo(f"  {name:<8} {value}")
@@ -236,3 +236,9 @@ def _request(found: DeliveryDetail, rules_path: str) -> Json:
     if destination.type != found.delivery.type:
         return None
     return shown(found.message, destination, found.delivery.key)
+
+
+def _some(names: list[str]) -> str:
+    """Return the names, the first ten of many."""
+    rest = len(names) - 10
+    return ", ".join(names[:10]) + (f" and {rest} more" if rest > 0 else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from router.cli.options import Format, format_option, load_offline, print_json, rules_option
-from router.cli.words import clause_line, print_request
+from router.cli.words import clause_line, print_request, span, when
 from router.delivery.client import Clients
 from router.delivery.request import shown
 from router.delivery.send import send
@@ -18,8 +18,10 @@ from router.domain.delivery import NewDelivery
 from router.domain.event import Event
 from router.domain.json import Json
 from router.domain.ledger import Ledger
+from router.domain.routing import Firing, Later, Throttle
 from router.engine.context import Setting, Told, author_of, context_of
 from router.engine.explain import nearest_first
+from router.engine.firing import due_at
 from router.engine.preview import Preview, only_rule, preview
 from router.engine.ruleset import Ruleset
 from router.engine.summary import summary_of
@@ -67,9 +69,9 @@ def dry_run(
     now = (at if at is None or at.tzinfo else at.replace(tzinfo=UTC)) or datetime.now(UTC)
     event = _read(body, source, now)
     earlier = [_read(path, source, now) for path in previous]
-    if rule_name is not None:
-        ruleset = only_rule(ruleset, rule_name)
     result = preview(ruleset, event, earlier, _known(store_url, event))
+    if rule_name is not None:
+        result = only_rule(result, rule_name)
     if format_ == "json":
         print_json(as_json(result, ruleset))
     else:
@@ -161,6 +163,7 @@ def _deliveries_json(result: Preview, ruleset: Ruleset) -> Iterator[dict[str, ob
             "status": "pending" if delivery.status == "captured" and firing.mode == "live" else delivery.status,
             "reason": delivery.reason,
             "request": _request(delivery, ruleset),
+            **_hold_json(firing, result.event.received_at),
         }
 
 
@@ -191,15 +194,41 @@ def _print(result: Preview, ruleset: Ruleset, *, nothing_known: bool) -> None:
             click.echo(clause_line(clause))
     firings = {firing.id: firing for firing in result.plan.firings}
     for delivery in result.plan.deliveries:
-        mode = "" if firings[delivery.firing].mode == "live" else " (shadow: will not be sent)"
+        firing = firings[delivery.firing]
+        notes = ["shadow: will not be sent"] if firing.mode == "shadow" else []
+        notes += _waits(firing, event.received_at)
         click.echo()
-        click.secho(f"→ {delivery.destination} ({delivery.type}) by {delivery.rule}, action {delivery.position}{mode}")
+        click.secho(
+            f"→ {delivery.destination} ({delivery.type}) by {delivery.rule}, action {delivery.position}"
+            + (f" ({'; '.join(notes)})" if notes else "")
+        )
         if delivery.message is None:
             click.echo(f"  {delivery.status}: {delivery.reason}")
         else:
             print_request(_request(delivery, ruleset))
     if not result.plan.deliveries:
         click.echo("\nnothing would be sent")
+
+
+def _hold_json(firing: Firing, now: datetime) -> dict[str, object]:
+    match firing.hold:
+        case None:
+            return {}
+        case Throttle(every=every):
+            return {"throttle": span(every)}
+        case Later():
+            return {"due": due_at(firing, now)}
+
+
+def _waits(firing: Firing, now: datetime) -> list[str]:
+    """Say how a firing is held back."""
+    match firing.hold:
+        case None:
+            return []
+        case Throttle(every=every):
+            return [f"at once if it has not fired about this for {span(every)}, else at the end of that time"]
+        case Later():
+            return [f"not before {when(due_at(firing, now))} UTC, with all that is gathered by then"]
 
 
 def _send(result: Preview, ruleset: Ruleset) -> None:

@@ -91,6 +91,9 @@ def show(id: str, store_url: str | None, rules_path: str, format_: Format) -> No
             click.echo(f"  rule {verdict.rule}: {verdict.verdict}")
             for clause in verdict.clauses:
                 click.echo(f"  {clause_line(clause)}")
+    for held in found.held:
+        due = f"due {when(held.due_at)}" if held.due_at else "when a rule of that name is in force again"
+        click.echo(f"→ held by {held.rule}: {due}  change {held.change}")
     for delivery in found.deliveries:
         reason = f"  ({delivery.reason})" if delivery.reason else ""
         click.echo(f"→ {delivery.destination} by {delivery.rule}: {delivery.status}  {delivery.key}{reason}")

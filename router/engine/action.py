@@ -167,7 +167,7 @@ class EmailWriter(Struct, frozen=True, kw_only=True):
             ),
             html=html,
             headers={name: value.render(scene.context) for name, value in self.headers.items()},
-            thread=_thread(scene.told[-1]),
+            thread=_thread(scene.told),
         )
 
     def _addresses(self, templates: Iterable[Template], context: Context) -> tuple[str, ...]:
@@ -221,7 +221,7 @@ def write(writer: Writer, scene: Scene) -> Message:
 
 def order_of(target: Target, scene: Scene) -> str | None:
     """Return what names the order in which deliveries to this target go out; None: they wait for no other."""
-    return _thread(scene.told[-1]) if target.ordered else None
+    return _thread(scene.told) if target.ordered else None
 
 
 def compile_action(
@@ -471,8 +471,10 @@ def _checked_path(template: Template, context: Context) -> str:
     return path
 
 
-def _thread(told: Told) -> str | None:
-    prompt = told.change.prompt
+def _thread(told: Sequence[Told]) -> str | None:
+    """Return the conversation that the message belongs to: that of its prompt, if it speaks of one only."""
+    prompts = {one.change.prompt for one in told}
+    prompt = prompts.pop() if len(prompts) == 1 else None
     return None if prompt is None else f"{prompt.source}/{prompt.project_id}/{prompt.name}"
 
 

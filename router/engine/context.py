@@ -1,4 +1,4 @@
-"""What templates can name: `event`, `prompt`, `author`, `change`, `changes`, `label`, `rule`, `vars`, `body`.
+"""What templates can name: `event`, `prompt`, `author`, `change`, `changes`, `label`, `rule`, `vars`, `body`, `held`.
 
 Absent things are null and absent lists empty, never undefined. Times are ISO 8601 text in UTC.
 """
@@ -31,10 +31,14 @@ class Told(Struct, frozen=True):
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """What templates can name beside the changes. `project_urls` is by source."""
+    """What templates can name beside the changes. `project_urls` is by source.
+
+    `held`: how many of the changes were held back and are told together now; 0 if the rule fired at once.
+    """
 
     rule: str
     description: str = ""
+    held: int = 0
     vars: Mapping[str, Json] = {}
     project_urls: Mapping[str, str | None] = {}
 
@@ -56,6 +60,7 @@ def context_of(told: Sequence[Told], setting: Setting) -> Context:
         "changes": views,
         "rule": {"name": setting.rule, "description": setting.description},
         "vars": setting.vars,
+        "held": setting.held,
         "body": lenient(told[-1].change.event.body),
     }
 

@@ -4,8 +4,8 @@ The one function that the service, `dry-run`, tests and previews share, so that 
 production. What is captured differs from what is sent in nothing but its status.
 """
 
-import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
@@ -14,68 +14,116 @@ from router.domain.change import Change
 from router.domain.delivery import NewDelivery
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
-from router.domain.routing import Firing, RuleVerdict
+from router.domain.routing import ClauseVerdict, Firing, Later, RuleVerdict
 from router.engine.action import CompiledAction, Scene, Skipped, Target, order_of, write
 from router.engine.context import Told, context_of
+from router.engine.firing import digest, firings_of
 from router.engine.match import combined
 from router.engine.ruleset import Rule, Ruleset
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What is to be stored. `verdicts` holds every rule's, by change id; the deliveries are in the rules' order."""
+    """What is to be stored. `verdicts` holds every rule's, by change id.
+
+    Firings and deliveries follow the changes, and for each of them the rules. A firing that is told later has no
+    deliveries, unless they were asked for ahead of their time.
+    """
 
     verdicts: dict[str, tuple[RuleVerdict, ...]]
     firings: tuple[Firing, ...]
     deliveries: tuple[NewDelivery, ...]
 
 
-def plan(ruleset: Ruleset, changes: Sequence[Change], *, capture: bool = False) -> Plan:
-    """Decide on `changes`, whose contents are loaded. With `capture` nothing will be sent."""
-    verdicts: dict[str, tuple[RuleVerdict, ...]] = {}
-    firings: list[Firing] = []
-    deliveries: list[NewDelivery] = []
+def plan(
+    ruleset: Ruleset, changes: Sequence[Change], *, now: datetime, capture: bool = False, ahead: bool = False
+) -> Plan:
+    """Decide on `changes` of one settled batch, whose contents are loaded.
+
+    With `capture` nothing will be sent. `ahead`: show also what would be sent later, as if its time had come and
+    nothing else came until then.
+    """
+    verdicts = {change.id: judge_all(ruleset, change) for change in changes}
+    matched: dict[str, list[Change]] = {}
     for change in changes:
-        verdicts[change.id] = tuple(judge(rule, change) for rule in ruleset.rules)
-        for rule, verdict in zip(ruleset.rules, verdicts[change.id], strict=True):
+        for verdict in verdicts[change.id]:
             if verdict.verdict == "match":
-                firing = fire(rule, [change])
-                firings.append(firing)
-                deliveries += deliver(ruleset, rule, firing, [change], capture=capture)
-    return Plan(verdicts=verdicts, firings=tuple(firings), deliveries=tuple(deliveries))
+                matched.setdefault(verdict.rule, []).append(change)
+    place = {change.id: index for index, change in enumerate(changes)}
+    fired = [
+        (max(place[id] for id in firing.changes), rule, firing)
+        for rule in ruleset.rules
+        for firing in firings_of(rule, matched.get(rule.name, ()), now)
+    ]
+    fired.sort(key=lambda found: (found[0], found[1].index))
+    deliveries = [
+        delivery
+        for _, rule, firing in fired
+        if ahead or not isinstance(firing.hold, Later)
+        for delivery in deliver(ruleset, rule, firing, [changes[place[id]] for id in firing.changes], capture=capture)
+    ]
+    return Plan(verdicts=verdicts, firings=tuple(firing for _, _, firing in fired), deliveries=tuple(deliveries))
+
+
+def judge_all(ruleset: Ruleset, change: Change) -> tuple[RuleVerdict, ...]:
+    """Return what every rule says to a change; the fallbacks after all others, each where none before it fires.
+
+    What is held back counts as fired, what a shadow rule does not.
+    """
+    verdicts = [judge(rule, change) for rule in ruleset.rules]
+    fires = [
+        rule.name
+        for rule, verdict in zip(ruleset.rules, verdicts, strict=True)
+        if verdict.verdict == "match" and rule.mode == "live" and not rule.fallback
+    ]
+    for place, rule in enumerate(ruleset.rules):
+        if not rule.fallback or verdicts[place].verdict != "match":
+            continue
+        if fires:
+            verdicts[place] = _kept_quiet(verdicts[place], fires)
+        elif rule.mode == "live":
+            fires.append(rule.name)
+    return tuple(verdicts)
 
 
 def judge(rule: Rule, change: Change) -> RuleVerdict:
-    """Return what a rule says to a change, clause by clause. A disabled rule still explains itself."""
+    """Return what a rule by itself says to a change, clause by clause. A disabled rule still explains itself."""
     clauses = rule.match.verdicts(change)
     verdict = combined(clause.verdict for clause in clauses) if rule.enabled else "disabled"
     return RuleVerdict(rule=rule.name, verdict=verdict, clauses=clauses)
 
 
-def fire(rule: Rule, changes: Sequence[Change]) -> Firing:
-    ids = tuple(change.id for change in changes)
-    return Firing(id=_digest(rule.name, *sorted(ids)), rule=rule.name, mode=rule.mode, changes=ids)
+def _kept_quiet(verdict: RuleVerdict, fires: Sequence[str]) -> RuleVerdict:
+    clause = ClauseVerdict(clause="fallback", wanted="no other rule fires", got=list(fires), verdict="no")
+    return msgspec.structs.replace(verdict, verdict="no", clauses=(*verdict.clauses, clause))
 
 
 def deliver(
-    ruleset: Ruleset, rule: Rule, firing: Firing, changes: Sequence[Change], *, capture: bool = False
+    ruleset: Ruleset,
+    rule: Rule,
+    firing: Firing,
+    changes: Sequence[Change],
+    *,
+    capture: bool = False,
 ) -> list[NewDelivery]:
-    """Return a delivery for every action and destination, also for those that are skipped or cannot be made."""
+    """Return a delivery for every action and destination, also for those that are skipped or cannot be made.
+
+    `changes` are those of the firing, in its order.
+    """
+    held = len(changes) if isinstance(firing.hold, Later) else 0
     scene = Scene(
         told=tuple(Told(change, rule.match.label(change)) for change in changes),
-        setting=ruleset.setting(rule),
+        setting=ruleset.setting(rule, held=held),
         context={},
     )
     scene = msgspec.structs.replace(scene, context=context_of(scene.told, scene.setting))
-    held_back = capture or rule.mode == "shadow"
+    unsent = capture or rule.mode == "shadow"
     return [
-        _delivery(firing, action, target, scene, held_back=held_back)
-        for action in rule.actions
-        for target in action.targets
+        _delivery(firing, action, target, scene, unsent=unsent) for action in rule.actions for target in action.targets
     ]
 
 
-def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Scene, *, held_back: bool) -> NewDelivery:
-    key = _digest(firing.id, action.key, target.destination)
+def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Scene, *, unsent: bool) -> NewDelivery:
+    key = digest(firing.id, action.key, target.destination)
     scene = msgspec.structs.replace(scene, context=scene.context | {"delivery": {"key": key}})
     delivery = NewDelivery(
         key=key,
@@ -85,9 +133,9 @@ def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Sce
         position=action.position,
         destination=target.destination,
         type=target.type,
-        status="captured" if held_back else "pending",
+        status="captured" if unsent else "pending",
         message=None,
-        about_trouble=scene.told[-1].change.event.source == ROUTER_SOURCE,
+        about_trouble=any(one.change.event.source == ROUTER_SOURCE for one in scene.told),
         order=order_of(target, scene),
     )
     try:
@@ -98,7 +146,3 @@ def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Sce
         return msgspec.structs.replace(delivery, status="skipped", reason=str(reason))
     except RouterError as error:
         return msgspec.structs.replace(delivery, status="dead", reason=f"cannot be rendered: {error}")
-
-
-def _digest(*facts: str) -> str:
-    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:32]

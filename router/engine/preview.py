@@ -24,15 +24,14 @@ class Preview(Struct, frozen=True, kw_only=True):
 
 
 def preview(ruleset: Ruleset, event: Event, previous: Sequence[Event] = (), known: Ledger | None = None) -> Preview:
-    """Apply `previous` in order as history, then plan `event`; every wait is taken as over.
+    """Apply `previous` in order as history, then plan `event` for the moment of its arrival.
 
+    Every wait is taken as over: what would be told later is there as well, and of a throttled rule the first fires.
     Previous events of other prompts or types change nothing that this one can see.
     """
     if event.prompt is None:
         change = change_of(event)
-        return Preview(
-            event=event, status="routed", reason="", changes=(change,), plan=plan(ruleset, [change], capture=True)
-        )
+        return Preview(event=event, status="routed", reason="", changes=(change,), plan=_plan(ruleset, event, [change]))
     ledger = known or Ledger(prompt=event.prompt)
     for earlier in previous:
         if earlier.prompt == event.prompt:
@@ -41,11 +40,21 @@ def preview(ruleset: Ruleset, event: Event, previous: Sequence[Event] = (), know
     status, reason = derived.statuses[event.id]
     changes = tuple(with_contents(change, derived.ledger.contents) for change in derived.changes)
     ordered = tuple(sorted(changes, key=lambda change: (change.origin == "inferred", change.half)))
-    return Preview(
-        event=event, status=status, reason=reason, changes=ordered, plan=plan(ruleset, ordered, capture=True)
+    return Preview(event=event, status=status, reason=reason, changes=ordered, plan=_plan(ruleset, event, ordered))
+
+
+def only_rule(found: Preview, name: str) -> Preview:
+    """Return what the preview says of that one rule, decided among all: a fallback depends on the others."""
+    only = Plan(
+        verdicts={
+            id: tuple(verdict for verdict in verdicts if verdict.rule == name)
+            for id, verdicts in found.plan.verdicts.items()
+        },
+        firings=tuple(firing for firing in found.plan.firings if firing.rule == name),
+        deliveries=tuple(delivery for delivery in found.plan.deliveries if delivery.rule == name),
     )
+    return msgspec.structs.replace(found, plan=only)
 
 
-def only_rule(ruleset: Ruleset, name: str) -> Ruleset:
-    """Return the ruleset with that one rule."""
-    return msgspec.structs.replace(ruleset, rules=tuple(rule for rule in ruleset.rules if rule.name == name))
+def _plan(ruleset: Ruleset, event: Event, changes: Sequence[Change]) -> Plan:
+    return plan(ruleset, changes, now=event.received_at, capture=True, ahead=True)

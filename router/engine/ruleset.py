@@ -1,6 +1,7 @@
 """The ruleset in force: compiled rules, and what they refer to."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from msgspec import Struct
 
@@ -10,7 +11,9 @@ from router.domain.json import Json
 from router.domain.source import Source
 from router.engine.action import CompiledAction
 from router.engine.context import Setting
+from router.engine.cron import Cron
 from router.engine.match import Match
+from router.engine.rulesfile.spec import Group
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -20,6 +23,10 @@ class Rule(Struct, frozen=True, kw_only=True):
     description: str
     enabled: bool
     mode: Mode
+    group: Group
+    fallback: bool
+    throttle: timedelta | None
+    collect: timedelta | Cron | None
     match: Match
     actions: tuple[CompiledAction, ...]
     index: int
@@ -35,10 +42,12 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     destinations: dict[str, AnyDestination]
     vars: Mapping[str, Json]
 
-    def setting(self, rule: Rule) -> Setting:
+    def setting(self, rule: Rule, *, held: int = 0) -> Setting:
+        """Return what the rule's templates can name; `held`: how many of the changes were held back."""
         return Setting(
             rule=rule.name,
             description=rule.description,
+            held=held,
             vars=self.vars,
             project_urls={name: source.project_url for name, source in self.sources.items()},
         )

@@ -2,7 +2,7 @@
 
 The trial changes are: created, updated and deleted, as text and as chat, each once with everything that Langfuse can
 say and once with the least (everything optional null), and one event of each other known type. A rule is tried with
-those that it can match.
+those that it can match; one that may tell several at once also with all of them together.
 """
 
 from collections.abc import Iterator
@@ -51,16 +51,25 @@ _THEN = datetime(2026, 1, 1, tzinfo=UTC)
 def try_rules(ruleset: Ruleset) -> Iterator[tuple[Rule, int, str]]:
     """Yield (rule, position of the action, what) for every action that fails on a change its rule can match."""
     for rule in ruleset.rules:
-        trials = [(name, change) for name, change in TRIALS if _can_match(rule.match, change)]
-        for position, fault in _try_rule(ruleset, rule, trials).items():
+        for position, fault in _try_rule(ruleset, rule, list(_trials_of(rule))).items():
             yield rule, position, fault
 
 
-def _try_rule(ruleset: Ruleset, rule: Rule, trials: list[tuple[str, Change]]) -> dict[int, str]:
+def _trials_of(rule: Rule) -> Iterator[tuple[str, tuple[Change, ...], int]]:
+    """Yield what the rule is tried with: a name, changes, and how many of them were held back."""
+    fitting = [(name, change) for name, change in TRIALS if _can_match(rule.match, change)]
+    for name, change in fitting:
+        yield name, (change,), 0 if rule.collect is None else 1
+    holds_back = rule.throttle is not None or rule.collect is not None
+    if fitting and (holds_back or rule.group == "prompt"):
+        yield "several changes together", tuple(change for _, change in fitting), len(fitting) if holds_back else 0
+
+
+def _try_rule(ruleset: Ruleset, rule: Rule, trials: list[tuple[str, tuple[Change, ...], int]]) -> dict[int, str]:
     faults: dict[int, str] = {}
-    setting = ruleset.setting(rule)
-    for name, change in trials:
-        told = (Told(change, rule.match.label(change)),)
+    for name, changes, held in trials:
+        setting = ruleset.setting(rule, held=held)
+        told = tuple(Told(change, rule.match.label(change)) for change in changes)
         context = context_of(told, setting) | {"delivery": {"key": "0" * 32}}
         scene = Scene(told=told, setting=setting, context=context)
         for action in rule.actions:

@@ -16,9 +16,10 @@ from litestar.types import Scope
 
 from router.delivery.client import Clients
 from router.delivery.worker import Ended, Worker
-from router.domain.delivery import Refused
+from router.domain.delivery import NewDelivery, Refused
 from router.domain.problem import RulesError
 from router.domain.routing import Routing
+from router.service.held import HeldLoop
 from router.service.metrics import CONTENT_TYPE, Metrics
 from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
@@ -26,6 +27,7 @@ from router.service.troubles import Troubles
 from router.service.webhook import webhook
 from router.storage.deliveries import GivenUp
 from router.storage.errors import StoreUnavailable
+from router.storage.held import Telling
 from router.storage.store import Store
 
 log = structlog.get_logger("router.service")
@@ -41,6 +43,7 @@ class Service:
         self.metrics = Metrics()
         self.clients = Clients()
         self.routing = RoutingLoop(store, lambda: rulebook.ruleset, self._routed, capture=capture)
+        self.held = HeldLoop(store, lambda: rulebook.ruleset, self._told, capture=capture)
         self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended, self._given_up)
         self.troubles = Troubles(store, self.routing.wake)
         self.draining = False
@@ -55,11 +58,12 @@ class Service:
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
         async with self.clients:
-            loops = [asyncio.create_task(self.routing.run()), asyncio.create_task(self.worker.run())]
+            loops = [asyncio.create_task(loop.run()) for loop in (self.routing, self.held, self.worker)]
             try:
                 yield
             finally:
                 self.routing.stop()
+                self.held.stop()
                 self.worker.stop()
                 await asyncio.gather(*loops)
                 await self.troubles.close()
@@ -82,6 +86,7 @@ class Service:
         await self._remember_ruleset()
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
+        self.held.wake()
         self.worker.wake()
         ruleset = new.ruleset
         log.info("rules reloaded", file=self.rulebook.path, rules=len(ruleset.rules), digest=ruleset.digest)
@@ -99,13 +104,28 @@ class Service:
                     if verdict.verdict == "error":
                         self.metrics.clause_errors.labels(verdict.rule).inc()
             for firing in routing.firings:
-                self.metrics.rule_matches.labels(firing.rule, firing.mode).inc()
+                if firing.hold is None:
+                    self.metrics.rule_matches.labels(firing.rule, firing.mode).inc()
+                else:
+                    self.metrics.held.labels(firing.rule, firing.mode).inc(len(firing.changes))
             for event in routing.events:
                 self.metrics.routed.labels(event.status).inc()
-            for delivery in routing.deliveries:
-                if delivery.status == "dead" and not delivery.about_trouble:
-                    self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
-        if any(delivery.status == "pending" for routing in routings for delivery in routing.deliveries):
+            self._enqueued(routing.deliveries)
+        if any(firing.hold for routing in routings for firing in routing.firings):
+            self.held.wake()
+
+    def _told(self, tellings: Sequence[Telling]) -> None:
+        for telling in tellings:
+            firing = telling.firing
+            self.metrics.rule_matches.labels(firing.rule, firing.mode).inc()
+            log.info("told what was held", rule=firing.rule, changes=len(firing.changes))
+            self._enqueued(telling.deliveries)
+
+    def _enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
+        for delivery in deliveries:
+            if delivery.status == "dead" and not delivery.about_trouble:
+                self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
+        if any(delivery.status == "pending" for delivery in deliveries):
             self.worker.wake()
 
     def _ended(self, ended: Ended) -> None:

@@ -37,6 +37,18 @@ class Metrics:
         self.rule_matches = Counter(
             "langfuse_router_rule_matches", "Firings by rule and mode", ["rule", "mode"], registry=self.registry
         )
+        self.held = Counter(
+            "langfuse_router_changes_held",
+            "Changes that a rule matched and held back (throttle, collect), by rule and mode",
+            ["rule", "mode"],
+            registry=self.registry,
+        )
+        self.holding = Gauge(
+            "langfuse_router_changes_holding",
+            "Changes held back at present; a rule that is not in force any more keeps them",
+            ["rule"],
+            registry=self.registry,
+        )
         self.clause_errors = Counter(
             "langfuse_router_clause_errors",
             "Rules that could not be decided, by rule",
@@ -94,6 +106,9 @@ class Metrics:
         """Take over what the store counted."""
         self.waiting.set(backlog.waiting)
         self.oldest_waiting.set(backlog.oldest_waiting.total_seconds() if backlog.oldest_waiting else 0)
+        self.holding.clear()
+        for rule, count in backlog.held.items():
+            self.holding.labels(rule).set(count)
         self.queue.clear()
         self.oldest.clear()
         for queue in backlog.queues:

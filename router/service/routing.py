@@ -45,7 +45,7 @@ def route(batch: WaitingBatch, ruleset: Ruleset, store: Store, now: datetime, *,
     if batch.key is None:
         changes = tuple(change_of(event) for _, event in events.values())
         settled = tuple(SettledEvent(seq, "routed") for seq, _ in events.values())
-        return Routed(_routing(ruleset, changes, settled, capture=capture), None)
+        return Routed(_routing(ruleset, changes, settled, now, capture=capture), None)
     known = store.ledger(batch.key)
     source = ruleset.sources.get(batch.source)
     derived = derive(
@@ -58,7 +58,7 @@ def route(batch: WaitingBatch, ruleset: Ruleset, store: Store, now: datetime, *,
         batch.key, contents_needed(derived.changes) - derived.ledger.contents.keys()
     )
     changes = tuple(with_contents(change, contents) for change in derived.changes)
-    routing = _routing(ruleset, changes, settled, capture=capture)
+    routing = _routing(ruleset, changes, settled, now, capture=capture)
     return Routed(msgspec.structs.replace(routing, ledger=derived.ledger), derived.until)
 
 
@@ -66,10 +66,11 @@ def _routing(
     ruleset: Ruleset,
     changes: tuple[Change, ...],
     settled: tuple[SettledEvent, ...],
+    now: datetime,
     *,
     capture: bool,
 ) -> Routing:
-    planned = plan(ruleset, changes, capture=capture)
+    planned = plan(ruleset, changes, now=now, capture=capture)
     return Routing(
         ledger=None,
         events=settled,

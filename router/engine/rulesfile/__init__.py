@@ -3,6 +3,6 @@
 from router.engine.rulesfile.document import dotted
 from router.engine.rulesfile.expand import Outside
 from router.engine.rulesfile.load import RulesFile, read_rules
-from router.engine.rulesfile.spec import ACTION_KEYS, Cron, RuleSpec, Server, StoreSettings
+from router.engine.rulesfile.spec import ACTION_KEYS, RuleSpec, Server, StoreSettings
 
-__all__ = ["ACTION_KEYS", "Cron", "Outside", "RuleSpec", "RulesFile", "Server", "StoreSettings", "dotted", "read_rules"]
+__all__ = ["ACTION_KEYS", "Outside", "RuleSpec", "RulesFile", "Server", "StoreSettings", "dotted", "read_rules"]

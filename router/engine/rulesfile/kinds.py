@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,7 +11,9 @@ from msgspec import Struct
 from router.domain.destination import DefaultTree, Rate
 from router.domain.json import JsonObject
 from router.domain.text import MASK, Text
+from router.engine.cron import BadCron, BadZone, Cron, next_time
 from router.engine.rulesfile.expand import Placeholder
+from router.engine.suggest import suggestion
 
 Item = TypeVar("Item")
 
@@ -19,10 +21,10 @@ Item = TypeVar("Item")
 class Unfit(ValueError):
     """A value is not what its key wants. The text says how; empty: just not what the kind wants.
 
-    `at`: which item of a list.
+    `at`: which item of a list, or which key of a table.
     """
 
-    def __init__(self, what: str = "", at: int | None = None) -> None:
+    def __init__(self, what: str = "", at: int | str | None = None) -> None:
         super().__init__(what)
         self.at = at
 
@@ -51,6 +53,8 @@ _UNITS: Final = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
+_CRON_KEYS: Final = ("cron", "zone")
+_ANY_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _SIZES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
@@ -175,6 +179,31 @@ def _positive_duration(value: DefaultTree) -> timedelta:
 
 def _durations(value: DefaultTree) -> tuple[timedelta, ...]:
     return _items(value, _duration, 'a duration such as "5s"')
+
+
+def _collect(value: DefaultTree) -> timedelta | Cron:
+    if not isinstance(value, dict):
+        return _positive_duration(value)
+    for key in value:
+        if key not in _CRON_KEYS:
+            raise Unfit(f"unknown key{suggestion(key, _CRON_KEYS)}", at=key)
+    if "cron" not in value:
+        raise Unfit('`cron` is missing: when to tell, such as "0 9 * * 1"')
+    cron = Cron(_entry(value, "cron"), _entry(value, "zone") if "zone" in value else None)
+    try:
+        next_time(cron, _ANY_TIME)
+    except BadCron as error:
+        raise Unfit(str(error), at="cron") from error
+    except BadZone as error:
+        raise Unfit(str(error), at="zone") from error
+    return cron
+
+
+def _entry(table: dict[str, DefaultTree], key: str) -> str:
+    try:
+        return _filled(table[key])
+    except Unfit as error:
+        raise Unfit(str(error) or "expected a string", at=key) from error
 
 
 def _tolerance(value: DefaultTree) -> timedelta | None:
@@ -324,6 +353,21 @@ DURATION = Kind(wanted='a duration such as "5s"', read=_duration, schema=_DURATI
 POSITIVE_DURATION = Kind(wanted='a duration such as "5s"', read=_positive_duration, schema=_DURATION)
 DURATIONS = Kind(
     wanted='a list of durations such as ["5s", "2m"]', read=_durations, schema={"type": "array", "items": _DURATION}
+)
+COLLECT = Kind(
+    wanted='a duration such as "1m", or a table such as { cron = "0 9 * * 1", zone = "Europe/Berlin" }',
+    read=_collect,
+    schema={
+        "anyOf": [
+            _DURATION,
+            {
+                "type": "object",
+                "properties": {"cron": A_STRING, "zone": A_STRING},
+                "required": ["cron"],
+                "additionalProperties": False,
+            },
+        ]
+    },
 )
 TOLERANCE = Kind(
     wanted='a duration such as "5m", or "off"',

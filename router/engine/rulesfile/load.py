@@ -170,6 +170,10 @@ def _rule(reader: Reader, index: int) -> RuleSpec | None:
             for position, action in enumerate(actions)
             if isinstance(action, Mapping)
         )
+    if "throttle" in fields and "collect" in fields:
+        reader.fault((*path, "collect"), "`throttle` and `collect` both hold back; a rule has one of them")
+    if fields.get("group") == "prompt" and "collect" in fields:
+        reader.warn((*path, "group"), "says nothing beside `collect`: what is gathered fires as one, of all prompts")
     if "name" not in fields:
         return None
     fields.setdefault("actions", ())

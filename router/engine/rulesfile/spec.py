@@ -15,9 +15,11 @@ from router.domain.destination import ContentShown
 from router.domain.json import JsonObject
 from router.domain.message import DestinationType
 from router.domain.text import Text
+from router.engine.cron import Cron
 from router.engine.rulesfile.kinds import (
     A_STRING,
     BOOL,
+    COLLECT,
     COUNT,
     CREDENTIAL,
     DOMAINS,
@@ -72,13 +74,6 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     url: Text = Text("sqlite:///router.db")
     retention: timedelta = timedelta(days=90)
     spool: str | None = None
-
-
-class Cron(Struct, frozen=True):
-    """When gathered changes are told: a cron expression, in a time zone."""
-
-    cron: str
-    zone: str | None = None
 
 
 class RuleSpec(Struct, frozen=True, kw_only=True):
@@ -184,8 +179,19 @@ RULE: Final[Keys] = {
     "description": Key(kind=STRING, about="For people."),
     "enabled": Key(kind=BOOL, about="false: the rule is not tried."),
     "mode": Key(kind=choice(*get_args(Mode)), about="shadow: everything happens except the sending."),
-    "group": Key(kind=choice(*get_args(Group)), about="At most one firing per version, or per prompt and batch."),
+    "group": Key(
+        kind=choice(*get_args(Group)),
+        about="version: a firing for each change; prompt: one for all that a settled batch changed.",
+    ),
     "fallback": Key(kind=BOOL, about="Tried last, fires only where no other rule did."),
+    "throttle": Key(
+        kind=POSITIVE_DURATION,
+        about='At most one firing per prompt in this time ("10m"); what is held back is told as one at its end.',
+    ),
+    "collect": Key(
+        kind=COLLECT,
+        about='Gather, and fire as one after this time ("1m") or at such times: { cron = "0 9 * * 1", zone = "UTC" }.',
+    ),
     "match": Key(kind=TABLE, about="All clauses must hold; without it every change matches."),
     "actions": Key(kind=TABLES, about="What to do; `to` alone sends the built-in message.", required=True),
 }
@@ -283,7 +289,6 @@ LATER: Final[Mapping[str, frozenset[str]]] = {
     "slack": frozenset({"token", "channel", "thread", "api_url"}),
     "github": frozenset({"app_id", "installation_id", "private_key", "workflow", "commit"}),
     "expect": frozenset({"where"}),
-    "rule": frozenset({"throttle", "collect", 'group = "prompt"', "fallback = true"}),
     "action": frozenset({"use"}),
     "destination": frozenset({'type = "apprise"'}),
 }

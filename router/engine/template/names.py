@@ -47,6 +47,7 @@ KNOWN: Final[Mapping[str, Shape]] = {
     "changes": Each({**_CHANGE, "prompt": _PROMPT, "event": _EVENT, "author": FREE, "label": FREE}),
     "label": FREE,
     "rule": _table("name description"),
+    "held": FREE,
     "delivery": _table("key"),
     "body": FREE,
 }
