@@ -4,28 +4,48 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
 from markupsafe import escape
 
 from router.domain.destination import ContentShown
 from router.domain.json import Json, JsonObject
 from router.engine.context import Context, Setting, Told
+from router.engine.digest import Digest, Line, Name, digest_of
 from router.engine.summary import Marked, Summary, summary_of
+from router.engine.template import MAX_OUTPUT
 
-MOST_CHANGES_SHOWN: Final = 20
+MOST_IN_FULL: Final = 3
+"""More changes than these are told as a digest."""
+
+MOST_LINES: Final = 40
+MOST_MAIL_LINES: Final = 500
+MOST_NAMES: Final = 20
+"""Lines of a digest, and prompts that one of them names."""
+
+ONE_LINE: Final = 500
+"""Characters that a digest may have where there is one line for it."""
+
 SLACK_TEXT: Final = 3_000
 """Characters in one section: https://api.slack.com/reference/block-kit/blocks#section."""
 
 
 def summaries(told: Sequence[Told], setting: Setting, shown: ContentShown) -> list[Summary]:
-    return [summary_of(one, setting, shown) for one in told[-MOST_CHANGES_SHOWN:]]
+    return [summary_of(one, setting, shown) for one in told]
 
 
 def one_line(told: Sequence[Told], setting: Setting) -> str:
     """Return the firing in one line of plain text."""
-    found = summaries(told, setting, "none")
     if len(told) == 1:
-        return found[0].line
-    return f"{len(told)} changes: " + " | ".join(summary.line for summary in found)
+        return summary_of(told[0], setting, "none").line
+    digest = digest_of(told, setting, "none")
+    lines = (
+        line.statement if digest.of_one else line.told(_title, line.statement, MOST_IN_FULL) for line in digest.lines
+    )
+    return _cut(f"{digest.title}: {' | '.join(lines)}", ONE_LINE)
+
+
+def _title(name: Name) -> str:
+    return name.title
 
 
 # ---- Slack
@@ -36,12 +56,9 @@ def slack_text(told: Sequence[Told], setting: Setting) -> str:
 
 
 def slack_blocks(told: Sequence[Told], setting: Setting, shown: ContentShown) -> tuple[JsonObject, ...]:
-    blocks: list[JsonObject] = []
-    for summary in summaries(told, setting, shown):
-        blocks += _slack_summary(summary)
-    if len(told) > MOST_CHANGES_SHOWN:
-        blocks.append(_slack_context(f"… and {len(told) - MOST_CHANGES_SHOWN} earlier changes"))
-    return tuple(blocks[-49:])
+    if len(told) > MOST_IN_FULL:
+        return _slack_digest(digest_of(told, setting, shown))
+    return tuple(block for summary in summaries(told, setting, shown) for block in _slack_summary(summary))
 
 
 def slack_escape(text: str) -> str:
@@ -50,10 +67,7 @@ def slack_escape(text: str) -> str:
 
 
 def _slack_summary(summary: Summary) -> list[JsonObject]:
-    title = f"*{slack_escape(summary.title)}*"
-    if summary.url and _is_link(summary.url):
-        title = f"*<{slack_escape(summary.url)}|{slack_escape(summary.title)}>*"
-    lines = [f"{title}  {slack_escape(summary.headline)}"]
+    lines = [f"*{_slack_link(summary.title, summary.url)}*  {slack_escape(summary.headline)}"]
     if summary.commit_message:
         lines.append(f"> {slack_escape(' '.join(summary.commit_message.split()))}")
     lines += [f":warning: {slack_escape(warning)}" for warning in summary.warnings]
@@ -68,6 +82,40 @@ def _slack_summary(summary: Summary) -> list[JsonObject]:
     if facts:
         blocks.append(_slack_context(" · ".join(facts)))
     return blocks
+
+
+def _slack_digest(digest: Digest) -> tuple[JsonObject, ...]:
+    lines, earlier = digest.latest(MOST_LINES)
+    texts = [f"_… and {earlier} earlier changes_"] if earlier else []
+    sections = _packed([*texts, *map(_slack_line, lines)], SLACK_TEXT)
+    title = _slack_section(f"*{slack_escape(digest.title)}*")
+    return (title, *map(_slack_section, sections), _slack_context(digest.time))
+
+
+def _slack_line(line: Line) -> str:
+    def link(name: Name) -> str:
+        return f"*{_slack_link(name.title, name.url)}*"
+
+    text = f"• {line.told(link, slack_escape(line.statement), MOST_NAMES)}"
+    if len(text) > SLACK_TEXT // 2:  # half a link would be none
+        text = f"• {_cut(slack_escape(line.told(_title, line.statement, MOST_NAMES)), SLACK_TEXT // 2)}"
+    warnings = [f"    :warning: {slack_escape(warning)}" for warning in line.warnings]
+    return _cut("\n".join((text, *warnings)), SLACK_TEXT)
+
+
+def _slack_link(title: str, url: str | None) -> str:
+    return f"<{slack_escape(url)}|{slack_escape(title)}>" if url and _is_link(url) else slack_escape(title)
+
+
+def _packed(lines: Sequence[str], length: int) -> list[str]:
+    """Return the lines in as few texts of at most `length` characters as they fit into, one after the other."""
+    texts: list[str] = []
+    for line in lines:
+        if texts and len(texts[-1]) + 1 + len(line) <= length:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return texts
 
 
 def _slack_section(text: str) -> JsonObject:
@@ -88,12 +136,18 @@ def email_subject(told: Sequence[Told], setting: Setting) -> str:
 
 
 def email_text(told: Sequence[Told], setting: Setting, shown: ContentShown) -> str:
-    parts = ["\n".join(_plain_lines(summary)) for summary in summaries(told, setting, shown)]
-    return "\n\n\n".join(parts) + f"\n\n-- \nlangfuse-router, rule {setting.rule}\n"
+    if len(told) > MOST_IN_FULL:
+        text = "\n".join(_plain_digest(digest_of(told, setting, shown)))
+    else:
+        text = "\n\n\n".join("\n".join(_plain_lines(one)) for one in summaries(told, setting, shown))
+    return f"{text}\n\n-- \nlangfuse-router, rule {setting.rule}\n"
 
 
 def email_html(told: Sequence[Told], setting: Setting, shown: ContentShown) -> str:
-    parts = "<hr>".join(_html_summary(summary) for summary in summaries(told, setting, shown))
+    if len(told) > MOST_IN_FULL:
+        parts = _html_digest(digest_of(told, setting, shown))
+    else:
+        parts = "<hr>".join(map(_html_summary, summaries(told, setting, shown)))
     footer = f'<p style="color:#777;font-size:12px">langfuse-router, rule {escape(setting.rule)}</p>'
     return f'<div style="font-family:sans-serif;font-size:14px">{parts}{footer}</div>'
 
@@ -114,10 +168,42 @@ def _plain_lines(summary: Summary) -> list[str]:
     return lines
 
 
+def _plain_digest(digest: Digest) -> list[str]:
+    found, earlier = digest.latest(MOST_MAIL_LINES)
+    lines = [digest.title, digest.time, ""]
+    if earlier:
+        lines.append(f"… and {earlier} earlier changes")
+    for line in found:
+        lines.append(f"* {line.told(_title, line.statement, MOST_NAMES)}")
+        lines += [f"    WARNING: {warning}" for warning in line.warnings]
+        lines += [f"    {name.url}" for name in line.names if name.url and len(line.names) == 1]
+    return lines
+
+
+def _html_digest(digest: Digest) -> str:
+    found, earlier = digest.latest(MOST_MAIL_LINES)
+    head = f'<p><b>{escape(digest.title)}</b></p><div style="color:#777">{escape(digest.time)}</div>'
+    before = f"<li>… and {earlier} earlier changes</li>" if earlier else ""
+    return f"{head}<ul>{before}{''.join(map(_html_line, found))}</ul>"
+
+
+def _html_line(line: Line) -> str:
+    def link(name: Name) -> str:
+        return f"<b>{_html_link(name)}</b>"
+
+    warnings = "".join(f'<div style="color:#b45309"><b>{escape(warning)}</b></div>' for warning in line.warnings)
+    return f"<li>{line.told(link, escape(line.statement), MOST_NAMES)}{warnings}</li>"
+
+
+def _html_link(name: Name) -> str:
+    title: str = escape(name.title)
+    if name.url and _is_link(name.url):
+        return f'<a href="{escape(name.url)}">{title}</a>'
+    return title
+
+
 def _html_summary(summary: Summary) -> str:
-    title: str = escape(summary.title)
-    if summary.url and _is_link(summary.url):
-        title = f'<a href="{escape(summary.url)}">{title}</a>'
+    title = _html_link(Name(summary.title, summary.url))
     lines = [f"<p><b>{title}</b>: {escape(summary.headline)}</p>"]
     facts = [("by", summary.author), ("message", summary.commit_message), *_marks(summary, lost="−{}")]
     lines += [f"<div>{escape(word)}: {escape(fact)}</div>" for word, fact in facts if fact]
@@ -138,15 +224,45 @@ def _html_diff_line(line: str) -> str:
 # ---- http, github, log
 
 
+_BULKY: Final = frozenset({"diff", "config_diff", "previous"})
+_BULKY_OF_PROMPT: Final = frozenset({"text", "messages", "config"})
+HTTP_BODY: Final = MAX_OUTPUT // 2
+"""Bytes that all of `changes` may have in a built-in body."""
+
+
 def http_body(context: Context) -> Json:
-    """Return event, prompt and change (all of them in `changes` if there are several) as JSON."""
+    """Return event, prompt and change (all of them in `changes` if there are several) as JSON.
+
+    Where the changes are too large, they come without texts, configs and diffs; of those that are still too many,
+    the latest, and `changes_left_out` counts the others.
+    """
     body = {key: context[key] for key in ("event", "prompt", "author", "label", "change", "rule")}
     changes = context["changes"]
     if isinstance(changes, list) and len(changes) > 1:
-        body["changes"] = changes
+        body |= _several(changes)
     if context["prompt"] is None:
         body["body"] = context["body"]
     return body  # type: ignore[return-value]  # a context is JSON by construction
+
+
+def _several(changes: list[Context]) -> Context:
+    if len(msgspec.json.encode(changes)) <= HTTP_BODY:
+        return {"changes": changes}
+    slim = [_slim(change) for change in changes]
+    size, kept = 0, 0
+    for change in reversed(slim):
+        size += len(msgspec.json.encode(change)) + 1
+        if size > HTTP_BODY:
+            break
+        kept += 1
+    return {"changes": slim[len(slim) - kept :], "changes_left_out": len(slim) - kept}
+
+
+def _slim(change: Context) -> Context:
+    prompt = change["prompt"]
+    if isinstance(prompt, dict):
+        prompt = {key: value for key, value in prompt.items() if key not in _BULKY_OF_PROMPT}
+    return {key: value for key, value in change.items() if key not in _BULKY} | {"prompt": prompt}
 
 
 def github_event_type(told: Sequence[Told]) -> str:

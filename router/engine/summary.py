@@ -45,7 +45,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     def line(self) -> str:
         """Everything that matters, in one line."""
         by = f" ({self.author})" if self.author else ""
-        return _one_line(f"{self.title}: {self.headline}{by}")
+        return one_line(f"{self.title}: {self.headline}{by}")
 
 
 def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
@@ -56,13 +56,13 @@ def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
     content = version.content
     diff, notes = _text_change(told, shown)
     return Summary(
-        title=_one_line(change.prompt.name),
-        headline="; ".join(_headlines(told)),
-        author=_one_line(author_of(change.event)),
+        title=one_line(change.prompt.name),
+        headline="; ".join(headlines(told)),
+        author=one_line(author_of(change.event)),
         commit_message=content.commit_message if content else None,
         labels=_marked(version.labels, change.labels_gained, change.labels_lost),
         tags=_marked(version.tags, change.tags_gained, change.tags_lost),
-        warnings=tuple(_warnings(told)) if shown != "none" else (),
+        warnings=tuple(warnings(told)) if shown != "none" else (),
         notes=(*notes, *_notes(change)),
         diff=diff,
         url=prompt_url(
@@ -71,8 +71,13 @@ def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
     )
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def headlines(told: Told) -> tuple[str, ...]:
+    """Return what happened to a version, one fact each; a creation or deletion comes first."""
+    return tuple(_headlines(told))
 
 
 def _headlines(told: Told) -> Iterator[str]:
@@ -106,7 +111,8 @@ def _headlines(told: Told) -> Iterator[str]:
             yield f"{version} updated, nothing that Langfuse shows us changed"
 
 
-def _warnings(told: Told) -> Iterator[str]:
+def warnings(told: Told) -> Iterator[str]:
+    """Yield what callers of the prompt have to know."""
     change = told.change
     before = previous(change, told.label)
     had = variables_of(before.content) if before else None
