@@ -8,7 +8,8 @@ import pytest
 from router.domain.change import Change
 from router.domain.ledger import Ledger
 from router.engine.ledger import change_of, derive
-from router.engine.match import CLAUSES, combined, compile_match, is_rollback, previous
+from router.engine.match import CLAUSES, combined, compile_match
+from router.engine.pair import is_rollback, previous
 from router.engine.pattern import compile_pattern
 from tests.build import KEY, prompt_event
 

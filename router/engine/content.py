@@ -52,6 +52,14 @@ def variables_of(content: Content | None) -> frozenset[str] | None:
     return frozenset(_VARIABLE.findall(text)) | frozenset(_placeholders(content))
 
 
+def variables_between(old: Content | None, new: Content | None) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the variables that `new` has and `old` had not, and those that it lost. None: one text is not known."""
+    had, has = variables_of(old), variables_of(new)
+    if had is None or has is None:
+        return None
+    return tuple(sorted(has - had)), tuple(sorted(had - has))
+
+
 def config_of(content: Content | None) -> Json:
     return None if content is None or content.config is UNSET else content.config
 

@@ -13,8 +13,16 @@ from msgspec import Struct
 from router.domain.change import Change, Version
 from router.domain.event import Event
 from router.domain.json import Json
-from router.engine.content import config_of, config_text, differ, messages_of, text_of, variables_of
-from router.engine.match import is_rollback, moved_from, previous
+from router.engine.content import (
+    config_of,
+    config_text,
+    differ,
+    messages_of,
+    text_of,
+    variables_between,
+    variables_of,
+)
+from router.engine.pair import is_rollback, moved_from, previous
 from router.engine.template import lenient
 
 Context: TypeAlias = dict[str, object]
@@ -101,16 +109,15 @@ def comparison(change: Change, label: str | None) -> Context:
     old_text, new_text = text_of(old), text_of(new)
     text = differ(old_text, new_text) if old_text is not None and new_text is not None else differ("", "")
     config = differ(config_text(old), config_text(new)) if old and new else differ("", "")
-    had, has = variables_of(old), variables_of(new)
-    known = had is not None and has is not None
+    gained, lost = variables_between(old, new) or ((), ())
     return {
         "previous": before and _previous_view(before),
         "diff": text.text,
         "config_diff": config.text,
         "added": text.added,
         "removed": text.removed,
-        "variables_gained": sorted(has - had) if known and had is not None and has is not None else [],
-        "variables_lost": sorted(had - has) if known and had is not None and has is not None else [],
+        "variables_gained": list(gained),
+        "variables_lost": list(lost),
     }
 
 

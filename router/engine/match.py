@@ -14,6 +14,7 @@ from router.domain.event import ACTIONS, ORIGINS, PROMPT_VERSION
 from router.domain.json import Json
 from router.domain.routing import ClauseAnswer, ClauseVerdict, RuleAnswer
 from router.engine.ledger import LATEST
+from router.engine.pair import PREFERRED_LABEL, is_rollback, moved_from
 from router.engine.pattern import (
     Pattern,
     PatternError,
@@ -24,8 +25,6 @@ from router.engine.pattern import (
     compile_strings,
     named,
 )
-
-PREFERRED_LABEL: Final = "production"
 
 
 class _Unknown:
@@ -116,24 +115,6 @@ def combined(answers: Iterable[ClauseAnswer]) -> RuleAnswer:
         if answer == "error":
             result = "error"
     return result
-
-
-def pair(change: Change, label: str | None) -> str | None:
-    """Return the gained label by whose former holder `change` is compared, for a rule that means `label`.
-
-    Of several the one that is meant, else `production`, else the first by name; "" for a creation that took no label
-    over: it is compared with the highest lower version. None: the change replaced no version.
-    """
-    for name in (label, PREFERRED_LABEL, *change.labels_gained, ""):
-        if name is not None and name in change.replaced:
-            return name
-    return None
-
-
-def previous(change: Change, label: str | None) -> Version | None:
-    """Return the version that `change` replaced, for a rule that means `label`. None: it replaced none."""
-    name = pair(change, label)
-    return None if name is None else change.replaced[name]
 
 
 def compile_match(table: Mapping[str, Json]) -> tuple[Match, list[tuple[tuple[str, ...], str]]]:
@@ -295,18 +276,6 @@ def _said(get: Callable[[Change], str | None]) -> Look:
         return UNKNOWN if fact is None else fact
 
     return look
-
-
-def moved_from(change: Change, label: str | None) -> int | None:
-    """Return the number of the version that held the meant label before."""
-    name = pair(change, label)
-    return next((move.from_ for move in change.moved if move.label == name), None)
-
-
-def is_rollback(change: Change, label: str | None) -> bool:
-    """Return whether the meant label came from a higher version."""
-    number = moved_from(change, label)
-    return number is not None and change.version is not None and number > change.version.number
 
 
 STRINGS: Final[dict[str, Look]] = {

@@ -9,10 +9,10 @@ from router.domain.change import Change
 from router.domain.destination import ContentShown
 from router.domain.event import MONITOR_ALERT, PROJECT_NOTIFICATION, ROUTER_SOURCE
 from router.domain.json import Json, JsonObject
-from router.engine.content import differ, text_of, variables_of
+from router.engine.content import differ, text_of, variables_between
 from router.engine.context import Setting, Told, author_of, prompt_url
 from router.engine.ledger import LATEST
-from router.engine.match import is_rollback, previous
+from router.engine.pair import is_rollback, previous
 
 DIFF_LINES_SHOWN: Final = 30
 
@@ -115,13 +115,12 @@ def warnings(told: Told) -> Iterator[str]:
     """Yield what callers of the prompt have to know."""
     change = told.change
     before = previous(change, told.label)
-    had = variables_of(before.content) if before else None
-    has = variables_of(change.version.content) if change.version else None
-    if had is None or has is None:
+    if before is None or change.version is None:
         return
-    for name in sorted(has - had):
+    gained, lost = variables_between(before.content, change.version.content) or ((), ())
+    for name in gained:
         yield f"new variable: {name} (callers must pass it)"
-    for name in sorted(had - has):
+    for name in lost:
         yield f"variable gone: {name} (callers need not pass it any more)"
 
 
