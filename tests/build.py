@@ -41,13 +41,18 @@ def prompt_event(
 ) -> Event:
     """Return an event about version `version` whose row was updated `updated` seconds after noon."""
     sent = updated if sent is None else sent
+    text = f"text of version {version}" if text is UNSET else text
+    said: dict[str, Json] = {"id": version_id or f"id-{version}", "name": key.name, "version": version}
+    said |= {} if labels is None else {"labels": sorted(labels)}
+    said |= {} if tags is None else {"tags": sorted(tags)}
+    said |= {"type": "text" if isinstance(text, str) else "chat", "prompt": text, "config": config}
     return Event(
         id=id or f"event-{next(_numbers)}",
         source=key.source,
         type=PROMPT_VERSION,
         timestamp=at(sent),
         received_at=at(sent if received is None else received),
-        body={},
+        body={"type": PROMPT_VERSION, "action": action, "prompt": {**said, "commitMessage": message}},
         action=action,
         user=User(by, f"{by.lower()}@example.com") if by else None,
         project_id=key.project_id,
@@ -59,8 +64,8 @@ def prompt_event(
             labels=None if labels is None else frozenset(labels),
             tags=None if tags is None else frozenset(tags),
             content=Content(
-                type="text",
-                prompt=f"text of version {version}" if text is UNSET else text,
+                type="text" if isinstance(text, str) else "chat",
+                prompt=text,
                 config=config,
                 commit_message=message,
             ),

@@ -4,7 +4,7 @@ import contextlib
 import json
 import string
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from router.engine.rulesfile import ACTION_KEYS, RulesFile, read_rules
 from router.engine.rulesfile.document import parse
 from router.engine.rulesfile.expand import Placeholder, expand
 from router.engine.rulesfile.reader import MissingIs
+from router.engine.times import Span, Times
 from router.service.outside import Disk
 
 HEAD = '[sources.prod]\nsecret = "${SECRET}"\n'
@@ -278,6 +279,72 @@ def test_files_are_included_after_the_main_one_in_order_and_found_again() -> Non
     assert file.place("rules", 1, "actions", 0, "to") == Place("rules.d/a.toml", 6, 14)
     assert file.place("destinations", "more") == Place("rules.d/a.toml", 1, 1)
     assert set(file.destinations) == {"log", "more"}
+
+
+def test_matches_are_as_written_and_times_are_values() -> None:
+    file = read(
+        HEAD
+        + LOG
+        + """
+[matches.managers]
+author = ["ann@example.com"]
+[times.office]
+zone = "Europe/Berlin"
+days = ["fri-mon", "wed"]
+hours = ["09:00-12:00", "22:00-24:00"]
+[times.weekend]
+days = "sat-sun"
+"""
+        + RULE
+    )
+    assert file.matches == {"managers": {"author": ["ann@example.com"]}}
+    assert file.times == {
+        "office": Times(
+            zone="Europe/Berlin",
+            days=frozenset({4, 5, 6, 0, 2}),
+            hours=(Span(time(9), time(12)), Span(time(22), None)),
+        ),
+        "weekend": Times(days=frozenset({5, 6})),
+    }
+    assert b'"matches":{"managers":{"author":["ann@example.com"]}}' in file.canonical()
+    assert b'"hours":["09:00-12:00","22:00-24:00"]' in file.canonical()
+
+
+def test_faults_of_matches_and_times_have_their_places() -> None:
+    text = (
+        HEAD
+        + """
+[matches.a]
+author = "${X}"
+[matches.b]
+since = 2026-01-01
+[matches]
+c = 5
+"d e" = { author = "x" }
+[times.office]
+zone = "Europe/Berln"
+days = ["mon-fri", "funday"]
+hours = ["9-18"]
+hour = 5
+[times.none]
+[times.night]
+hours = "07:00-07:00"
+"""
+        + LOG
+        + RULE
+    )
+    assert [problem.partition(": ")[2][:69] for problem in problems(text)] == [
+        "matches.a.author: `${` has no place here: put the value into [vars], ",
+        "matches.b.since: a date or time has no place here; write it as a stri",
+        "matches.c: expected a table, got 5",
+        "matches.d e: a name has letters, digits, `-`, `_` and `.` only",
+        'times.office.zone: there is no time zone "Europe/Berln"; did you mean',
+        'times.office.days[1]: expected a day or days such as "mon-fri"',
+        'times.office.hours[0]: expected hours such as "09:00-18:00"',
+        'times.office.hour: unknown key; did you mean "hours"?',
+        "times.none: says nothing; give zone, days, hours",
+        "times.night.hours: ends when it starts; leave `hours` out for whole d",
+    ]
 
 
 # ---- from outside
@@ -629,7 +696,9 @@ def test_a_template_file_may_be_wrong_too() -> None:
         'include = [""]',
         'include = ["\\u0000"]',
         'include = ["**x.toml"]',
-        "matches = { a = { author = 1 } }",
+        "matches = { a = 1 }",
+        "matches = 5",
+        "times = { a = [] }",
         "[destinations]\na = 5",
         "[destinations.a]\nextends = 5",
         "[sources.x]\nsecret = 99999999999999999999999999",

@@ -14,8 +14,10 @@ from msgspec import Struct
 from router.domain.json import JsonObject
 from router.domain.problem import RulesError
 from router.engine.match import CLAUSES
+from router.engine.match.schema import CLAUSE_ABOUT
+from router.engine.match.where import ITEM_KEYS
 from router.engine.rulesfile import ACTION_KEYS, read_rules
-from router.engine.rulesfile.schema import CLAUSE_ABOUT, json_schema
+from router.engine.rulesfile.schema import json_schema
 from router.engine.rulesfile.spec import DESTINATION_TYPES, LATER
 from router.service.outside import Disk
 
@@ -79,13 +81,31 @@ json = { file = "body.json" }
 expect = { status = [200, 409] }
 [vars]
 anything = [{ goes = 1 }]
+[matches.managers]
+author = ["ann@example.com"]
+[times.office]
+zone = "Europe/Berlin"
+days = ["mon-fri", "sun"]
+hours = ["09:00-18:00", "22:00-07:00"]
+[times.night]
+hours = "20:00-24:00"
 [[rules]]
 name = "r"
-match = { author = { prefix = "ann", ignore_case = true }, labels = { any = ["a"], none = "b" }, version = { gte = 3 } }
-actions = [{ to = ["api", "ci"], text = { file = "t.txt" }, blocks = [{ type = "divider" }] }]
 group = "prompt"
 throttle = "10m"
 fallback = true
+[rules.match]
+author = { prefix = "ann", ignore_case = true }
+labels = { any = ["a"], none = "b" }
+version = { gte = 3 }
+during = ["office", "night"]
+when = "prompt.version > 3"
+where = [{ path = "$.prompt.config.model", in = ["a", 1, true] }, { path = "$.a", changed = true, gt = 1 }]
+any = ["managers", { all = [{ none = ["managers"] }], action = "created" }]
+[[rules.actions]]
+to = ["api", "ci"]
+text = { file = "t.txt" }
+blocks = [{ type = "divider" }]
 [[rules]]
 name = "weekly"
 collect = { cron = "0 9 * * 1", zone = "Europe/Berlin" }
@@ -121,6 +141,11 @@ match = { labels_gaind = "production" }
 actions = [{ to = "a", txt = "b" }]
 [[rules]]
 name = "y"
+match = { any = [{ none = [{ labels_gaind = "x" }] }], where = [{ path = "prompt" }], during = 5 }
+[times.x]
+days = ["funday"]
+hours = ["9-18"]
+zones = "UTC"
 """
     found = lint(tmp_path, text)
     for expected in (
@@ -133,9 +158,11 @@ name = "y"
         '19: "labels_gaind" is not allowed',
         '20: "txt" is not allowed',
         '21: "actions" is required',
+        '23: "labels_gaind" is not allowed',
+        '27: "zones" is not allowed',
     ):
         assert expected in found
-    assert {line for line, *_ in (one.split(":") for one in found)} >= {"5", "9", "12"}
+    assert {line for line, *_ in (one.split(":") for one in found)} >= {"5", "9", "12", "23", "25", "26"}
 
 
 def table(*steps: str) -> JsonObject:
@@ -157,6 +184,7 @@ TABLES = {
     "[store]": table("properties", "store", "properties"),
     "[sources.x]": table("$defs", "source", "properties"),
     "[[rules]]": table("$defs", "rule", "properties"),
+    "[times.x]": table("$defs", "times", "properties"),
     **{f'[destinations.x]\ntype = "{type}"': destination(type) for type in DESTINATION_TYPES},
 }
 
@@ -194,6 +222,11 @@ def test_nothing_of_a_later_version_is_offered() -> None:
 def test_every_clause_is_explained() -> None:
     assert set(CLAUSE_ABOUT) == set(CLAUSES)
     assert table("$defs", "match", "properties").keys() == set(CLAUSES)
+
+
+def test_every_operator_of_where_is_offered() -> None:
+    items = cast("JsonObject", table("$defs", "match", "properties", "where")["items"])
+    assert cast("JsonObject", items["properties"]).keys() == set(ITEM_KEYS)
 
 
 def test_every_key_has_a_description() -> None:

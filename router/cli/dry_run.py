@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from router.cli.options import Format, format_option, load_offline, print_json, rules_option
-from router.cli.words import clause_line, print_request, span, when
+from router.cli.words import clause_lines, print_request, span, when
 from router.delivery.client import Clients
 from router.delivery.request import shown
 from router.delivery.send import send
@@ -191,7 +191,8 @@ def _print(result: Preview, ruleset: Ruleset, *, nothing_known: bool) -> None:
         colour = {"match": "green", "error": "red"}.get(verdict.verdict, "yellow")
         click.secho(f"rule {verdict.rule}: {verdict.verdict}", fg=colour)
         for clause in verdict.clauses:
-            click.echo(clause_line(clause))
+            for line in clause_lines(clause):
+                click.echo(line)
     firings = {firing.id: firing for firing in result.plan.firings}
     for delivery in result.plan.deliveries:
         firing = firings[delivery.firing]

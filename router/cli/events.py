@@ -15,7 +15,7 @@ from router.cli.options import (
     rules_option,
     store_option,
 )
-from router.cli.words import clause_line, facts_line, when
+from router.cli.words import clause_lines, facts_line, when
 from router.domain.event import EVENT_STATUSES, EventStatus
 from router.domain.problem import RouterError
 from router.storage.records import EventFilter
@@ -90,7 +90,8 @@ def show(id: str, store_url: str | None, rules_path: str, format_: Format) -> No
         for verdict in change.verdicts:
             click.echo(f"  rule {verdict.rule}: {verdict.verdict}")
             for clause in verdict.clauses:
-                click.echo(f"  {clause_line(clause)}")
+                for line in clause_lines(clause, indent="    "):
+                    click.echo(line)
     for held in found.held:
         due = f"due {when(held.due_at)}" if held.due_at else "when a rule of that name is in force again"
         click.echo(f"→ held by {held.rule}: {due}  change {held.change}")

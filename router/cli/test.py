@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from router.cli.options import Format, format_option, print_json
-from router.cli.words import clause_line
+from router.cli.words import clause_lines
 from router.service.outside import Disk
 from router.service.ruletests import Result, coverage_of, read_tests, run
 
@@ -78,7 +78,8 @@ def _print(result: Result) -> None:
     for verdict in result.near:
         click.echo(f"  rule {verdict.rule}: {verdict.verdict}")
         for clause in verdict.clauses:
-            click.echo(f"  {clause_line(clause)}")
+            for line in clause_lines(clause, indent="    "):
+                click.echo(line)
 
 
 def _as_json(result: Result) -> dict[str, object]:

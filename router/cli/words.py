@@ -1,5 +1,6 @@
 """How verdicts, requests and times look on a terminal."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -13,9 +14,13 @@ from router.storage.records import ChangeRecord, Wait
 _MARKS = {"yes": "✓", "no": "✗", "error": "!"}
 
 
-def clause_line(clause: ClauseVerdict) -> str:
+def clause_lines(clause: ClauseVerdict, indent: str = "  ") -> Iterator[str]:
+    """Yield a line for the clause, and deeper ones for what it consists of."""
     wanted, got = (msgspec.json.encode(value).decode() for value in (clause.wanted, clause.got))
-    return f"  {_MARKS[clause.verdict]} {clause.clause}: wanted {wanted}, got {_short(got)}"
+    mark = f"{indent}{_MARKS[clause.verdict]} {clause.clause}"
+    yield f"{mark}: {clause.got}" if clause.inner else f"{mark}: wanted {wanted}, got {_short(got)}"
+    for inner in clause.inner:
+        yield from clause_lines(inner, indent + "  ")
 
 
 def why(verdict: RuleVerdict) -> str:

@@ -4,20 +4,20 @@ import hashlib
 
 import msgspec
 
-from router.domain.json import Json, JsonObject
+from router.domain.json import JsonObject
 from router.domain.problem import Problem, RulesError
 from router.engine.action import Path, compile_action
-from router.engine.match import CLAUSES, compile_match
+from router.engine.match import Vocabulary, compile_match, compile_matches
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.rulesfile import RulesFile, RuleSpec, dotted
-from router.engine.suggest import suggestion
 from router.engine.trial import try_rules
 
 
 def compile_ruleset(file: RulesFile) -> Ruleset:
     """Compile every match and action. Raises RulesError with every fault found in the file."""
-    problems: list[Problem] = []
-    rules = tuple(_compile_rule(file, spec, problems) for spec in file.rules)
+    vocabulary, faults = compile_matches(file.matches, file.times, file.vars)
+    problems = [Problem(file.place(*path), dotted(path), what) for path, what in faults]
+    rules = tuple(_compile_rule(file, spec, vocabulary, problems) for spec in file.rules)
     if problems:
         raise RulesError(tuple(sorted(problems)))
     canonical = file.canonical()
@@ -38,20 +38,14 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
     return ruleset
 
 
-def _compile_rule(file: RulesFile, spec: RuleSpec, problems: list[Problem]) -> Rule:
+def _compile_rule(file: RulesFile, spec: RuleSpec, vocabulary: Vocabulary, problems: list[Problem]) -> Rule:
     def fault(path: Path, what: str) -> None:
         problems.append(Problem(file.place(*path), dotted(path), what))
 
     where: Path = ("rules", spec.index)
-    known: dict[str, Json] = {}
-    for name, wanted in spec.match.items():
-        if name in CLAUSES:
-            known[name] = wanted
-        else:
-            fault((*where, "match", name), f"unknown clause{suggestion(name, CLAUSES)}")
-    match, faults = compile_match(known)
-    for clause, what in faults:
-        fault((*where, "match", *clause), what)
+    match, faults = compile_match(spec.match, vocabulary)
+    for below, what in faults:
+        fault((*where, "match", *below), what)
     actions = []
     keys: dict[str, int] = {}
     for position, table in enumerate(spec.actions):

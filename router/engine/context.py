@@ -4,7 +4,7 @@ Absent things are null and absent lists empty, never undefined. Times are ISO 86
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 from router.domain.change import Change, Version
 from router.domain.event import Event
 from router.domain.json import Json
+from router.engine.body import body_of, iso
 from router.engine.content import (
     config_of,
     config_text,
@@ -69,7 +70,7 @@ def context_of(told: Sequence[Told], setting: Setting) -> Context:
         "rule": {"name": setting.rule, "description": setting.description},
         "vars": setting.vars,
         "held": setting.held,
-        "body": lenient(told[-1].change.event.body),
+        "body": lenient(body_of(told[-1].change)),
     }
 
 
@@ -181,6 +182,4 @@ def _previous_view(version: Version) -> Context:
 
 
 def _iso(time: datetime | None) -> str | None:
-    if time is None:
-        return None
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if time is None else iso(time)

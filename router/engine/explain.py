@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from router.domain.routing import RuleVerdict
+from router.domain.routing import ClauseVerdict, RuleVerdict
 
 MISSES_KEPT: Final = 20
 
@@ -22,5 +22,22 @@ def worth_keeping(verdicts: Iterable[RuleVerdict]) -> tuple[RuleVerdict, ...]:
 
 def _distance(verdict: RuleVerdict) -> tuple[int, int, int]:
     rank = {"match": 0, "error": 1}.get(verdict.verdict, 2)
-    missing = sum(clause.verdict != "yes" for clause in verdict.clauses)
-    return rank, missing, -len(verdict.clauses)
+    return rank, sum(map(_missing, verdict.clauses)), -sum(map(_held, verdict.clauses))
+
+
+def _missing(clause: ClauseVerdict) -> int:
+    """Return how many clauses on one thing would have to answer otherwise for this one to answer yes."""
+    if clause.verdict == "yes":
+        return 0
+    match clause.clause:
+        case "any":
+            return min(map(_missing, clause.inner), default=1)
+        case "none":
+            return sum(inner.verdict != "no" for inner in clause.inner)
+        case _:
+            return sum(map(_missing, clause.inner)) if clause.inner else 1
+
+
+def _held(clause: ClauseVerdict) -> int:
+    """Return how many clauses on one thing answered yes."""
+    return sum(map(_held, clause.inner)) if clause.inner else int(clause.verdict == "yes")

@@ -14,11 +14,10 @@ from router.domain.change import Change
 from router.domain.delivery import NewDelivery
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
-from router.domain.routing import ClauseVerdict, Firing, Later, RuleVerdict
+from router.domain.routing import ClauseVerdict, Firing, Later, RuleAnswer, RuleVerdict
 from router.engine.action import CompiledAction, Scene, Skipped, Target, order_of, write
 from router.engine.context import Told, context_of
 from router.engine.firing import digest, firings_of
-from router.engine.match import combined
 from router.engine.ruleset import Rule, Ruleset
 
 
@@ -69,7 +68,7 @@ def judge_all(ruleset: Ruleset, change: Change) -> tuple[RuleVerdict, ...]:
 
     What is held back counts as fired, what a shadow rule does not.
     """
-    verdicts = [judge(rule, change) for rule in ruleset.rules]
+    verdicts = [judge(ruleset, rule, change) for rule in ruleset.rules]
     fires = [
         rule.name
         for rule, verdict in zip(ruleset.rules, verdicts, strict=True)
@@ -85,11 +84,11 @@ def judge_all(ruleset: Ruleset, change: Change) -> tuple[RuleVerdict, ...]:
     return tuple(verdicts)
 
 
-def judge(rule: Rule, change: Change) -> RuleVerdict:
+def judge(ruleset: Ruleset, rule: Rule, change: Change) -> RuleVerdict:
     """Return what a rule by itself says to a change, clause by clause. A disabled rule still explains itself."""
-    clauses = rule.match.verdicts(change)
-    verdict = combined(clause.verdict for clause in clauses) if rule.enabled else "disabled"
-    return RuleVerdict(rule=rule.name, verdict=verdict, clauses=clauses)
+    said = rule.match.decide(change, ruleset.setting(rule))
+    answer: RuleAnswer = "match" if said.answer == "yes" else said.answer
+    return RuleVerdict(rule=rule.name, verdict=answer if rule.enabled else "disabled", clauses=said.clauses)
 
 
 def _kept_quiet(verdict: RuleVerdict, fires: Sequence[str]) -> RuleVerdict:
@@ -109,10 +108,10 @@ def deliver(
 
     `changes` are those of the firing, in its order.
     """
-    held = len(changes) if isinstance(firing.hold, Later) else 0
+    setting = ruleset.setting(rule, held=len(changes) if isinstance(firing.hold, Later) else 0)
     scene = Scene(
-        told=tuple(Told(change, rule.match.label(change)) for change in changes),
-        setting=ruleset.setting(rule, held=held),
+        told=tuple(Told(change, rule.match.label(change, setting)) for change in changes),
+        setting=setting,
         context={},
     )
     scene = msgspec.structs.replace(scene, context=context_of(scene.told, scene.setting))

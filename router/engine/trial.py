@@ -26,9 +26,13 @@ from router.domain.event import (
 )
 from router.domain.json import Json
 from router.domain.problem import RouterError
+from router.domain.routing import ClauseAnswer
 from router.engine.action import Scene, Skipped, write
-from router.engine.context import Told, context_of
+from router.engine.context import Setting, Told, context_of
 from router.engine.match import Match
+from router.engine.match.clause import Case
+from router.engine.match.tree import GROUPS, Clause, GroupClause
+from router.engine.match.verdict import all_of
 from router.engine.ruleset import Rule, Ruleset
 
 TRIED_CLAUSES: Final = frozenset({"type", "action", "prompt_type"})
@@ -51,13 +55,13 @@ _THEN = datetime(2026, 1, 1, tzinfo=UTC)
 def try_rules(ruleset: Ruleset) -> Iterator[tuple[Rule, int, str]]:
     """Yield (rule, position of the action, what) for every action that fails on a change its rule can match."""
     for rule in ruleset.rules:
-        for position, fault in _try_rule(ruleset, rule, list(_trials_of(rule))).items():
+        for position, fault in _try_rule(ruleset, rule, list(_trials_of(ruleset, rule))).items():
             yield rule, position, fault
 
 
-def _trials_of(rule: Rule) -> Iterator[tuple[str, tuple[Change, ...], int]]:
+def _trials_of(ruleset: Ruleset, rule: Rule) -> Iterator[tuple[str, tuple[Change, ...], int]]:
     """Yield what the rule is tried with: a name, changes, and how many of them were held back."""
-    fitting = [(name, change) for name, change in TRIALS if _can_match(rule.match, change)]
+    fitting = [(name, change) for name, change in TRIALS if _can_match(rule.match, change, ruleset.setting(rule))]
     for name, change in fitting:
         yield name, (change,), 0 if rule.collect is None else 1
     holds_back = rule.throttle is not None or rule.collect is not None
@@ -69,7 +73,7 @@ def _try_rule(ruleset: Ruleset, rule: Rule, trials: list[tuple[str, tuple[Change
     faults: dict[int, str] = {}
     for name, changes, held in trials:
         setting = ruleset.setting(rule, held=held)
-        told = tuple(Told(change, rule.match.label(change)) for change in changes)
+        told = tuple(Told(change, rule.match.label(change, setting)) for change in changes)
         context = context_of(told, setting) | {"delivery": {"key": "0" * 32}}
         scene = Scene(told=told, setting=setting, context=context)
         for action in rule.actions:
@@ -86,12 +90,21 @@ def _try_rule(ruleset: Ruleset, rule: Rule, trials: list[tuple[str, tuple[Change
     return faults
 
 
-def _can_match(match: Match, change: Change) -> bool:
+def _can_match(match: Match, change: Change, setting: Setting) -> bool:
     if not match.any_type and change.type != PROMPT_VERSION:
         return False
-    return all(
-        clause.verdict(change, None).verdict == "yes" for clause in match.clauses if clause.name in TRIED_CLAUSES
-    )
+    return _tried(match, Case(change, setting, None)) != "no"
+
+
+def _tried(match: Match, case: Case) -> ClauseAnswer:
+    """Return what a match says to a trial change; error: that is decided by more than a trial change can tell."""
+    return all_of(_tried_clause(clause, case) for clause in match.clauses)
+
+
+def _tried_clause(clause: Clause, case: Case) -> ClauseAnswer:
+    if isinstance(clause, GroupClause):
+        return GROUPS[clause.name](_tried(member.match, case) for member in clause.members)
+    return clause.verdict(case).verdict if clause.name in TRIED_CLAUSES else "error"
 
 
 def _trials() -> Iterator[tuple[str, Change]]:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from router.domain.text import MASK, Text
 from router.engine.cron import BadCron, BadZone, Cron, next_time
 from router.engine.rulesfile.expand import Placeholder
 from router.engine.suggest import suggestion
+from router.engine.times import DAYS, Span
 
 Item = TypeVar("Item")
 
@@ -44,6 +46,9 @@ class Kind(Struct, frozen=True, kw_only=True):
     userinfo: bool = False
 
 
+_DAY: Final = "|".join(DAYS)
+DAY_PATTERN: Final = f"^({_DAY})(?:-({_DAY}))?$"
+SPAN_PATTERN: Final = "^((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 DURATION_PATTERN: Final = "^([0-9]+)(ms|s|m|h|d)$"
 _LONGEST: Final = timedelta(days=36_500)
 _UNITS: Final = {
@@ -331,10 +336,54 @@ def _domains(value: DefaultTree) -> tuple[str, ...]:
     return _some(_items(value, _domain, 'a domain such as "example.com"'))
 
 
+def _listed(value: DefaultTree, read: Callable[[DefaultTree], Item], wanted: str) -> tuple[Item, ...]:
+    return _some(_items(value, read, wanted)) if isinstance(value, list) else (read(value),)
+
+
+def _zone(value: DefaultTree) -> str:
+    name = _string(value)
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise Unfit(f'there is no time zone "{name}"{suggestion(name, available_timezones())}') from error
+    return name
+
+
+def _day(value: DefaultTree) -> frozenset[int]:
+    found = re.fullmatch(DAY_PATTERN, _string(value))
+    if not found:
+        raise Unfit
+    first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
+    return frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
+
+
+def _days(value: DefaultTree) -> frozenset[int]:
+    return frozenset[int]().union(*_listed(value, _day, 'a day or days such as "mon-fri"'))
+
+
+def _span(value: DefaultTree) -> Span:
+    found = re.fullmatch(SPAN_PATTERN, _string(value))
+    if not found:
+        raise Unfit
+    start, end = time.fromisoformat(found[1]), None if found[2] == "24:00" else time.fromisoformat(found[2])
+    if start == end:
+        raise Unfit("ends when it starts; leave `hours` out for whole days")
+    return Span(start, end)
+
+
+def _spans(value: DefaultTree) -> tuple[Span, ...]:
+    return _listed(value, _span, 'hours such as "09:00-18:00"')
+
+
 A_STRING: Final[JsonObject] = {"type": "string", "minLength": 1}
 STRING_LIST: Final[JsonObject] = {"type": "array", "items": A_STRING, "minItems": 1}
 OPEN: Final[JsonObject] = {"type": "object", "additionalProperties": True}
 _DURATION: Final[JsonObject] = {"type": "string", "pattern": DURATION_PATTERN}
+
+
+def _one_or_several(schema: JsonObject) -> JsonObject:
+    return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
+
 
 STRING = Kind(wanted="a string", read=_string, schema={"type": "string"}, text=True)
 FILLED = Kind(wanted="a string", read=_filled, schema=A_STRING, text=True)
@@ -411,3 +460,14 @@ SENDER = Kind(wanted='an address such as "Prompts <prompts@example.com>"', read=
 DOMAINS = Kind(wanted='a list of domains such as ["example.com"]', read=_domains, schema=STRING_LIST)
 TABLE = Kind(wanted="a table", read=_table, schema=OPEN)
 TABLES = Kind(wanted="a list of tables", read=_tables, schema={"type": "array", "items": OPEN, "minItems": 1})
+ZONE = Kind(wanted='a time zone such as "Europe/Berlin"', read=_zone, schema=A_STRING)
+WEEKDAYS = Kind(
+    wanted='days such as ["mon-fri", "sun"]',
+    read=_days,
+    schema=_one_or_several({"type": "string", "pattern": DAY_PATTERN}),
+)
+HOURS = Kind(
+    wanted='hours such as ["09:00-18:00"]',
+    read=_spans,
+    schema=_one_or_several({"type": "string", "pattern": SPAN_PATTERN}),
+)

@@ -1,6 +1,6 @@
 """From the text of a rules file, and of those it includes, to typed values; every fault is told at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar, cast
 
 import msgspec
@@ -28,12 +28,14 @@ from router.engine.rulesfile.spec import (
     SERVER,
     SOURCE,
     STORE,
+    TIMES,
     Keys,
     RuleSpec,
     Server,
     StoreSettings,
     is_later,
 )
+from router.engine.times import Times
 
 Settings = TypeVar("Settings", Server, StoreSettings)
 
@@ -41,8 +43,8 @@ Settings = TypeVar("Settings", Server, StoreSettings)
 class RulesFile(Struct, frozen=True, kw_only=True):
     """What a rules file and the files it includes say.
 
-    `vars` are plain, their `${…}` replaced. `matches`, `times`, `actions` and the rules' matches and actions are as
-    written. `warnings`: what is no fault, but worth a look.
+    `vars` are plain, their `${…}` replaced. `matches`, `actions` and the rules' matches and actions are as written.
+    `warnings`: what is no fault, but worth a look.
     """
 
     path: str
@@ -52,7 +54,7 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     destinations: dict[str, AnyDestination]
     vars: dict[str, Json]
     matches: dict[str, JsonObject]
-    times: dict[str, JsonObject]
+    times: dict[str, Times]
     actions: dict[str, JsonObject]
     rules: tuple[RuleSpec, ...]
     warnings: tuple[Problem, ...]
@@ -87,6 +89,8 @@ def _read(reader: Reader) -> RulesFile:
     sources = _sources(reader)
     destinations = read_destinations(reader)
     vars = cast("dict[str, Json]", revealed(reader.tree(("vars",), reader.table(("vars",)), replaced=True)))
+    matches = dict(_tables(reader, "matches"))
+    times = {name: _times(reader, name, table) for name, table in _tables(reader, "times")}
     rules = _rules(reader)
     if reader.problems:
         raise RulesError(reader.in_order(reader.problems))
@@ -97,16 +101,16 @@ def _read(reader: Reader) -> RulesFile:
         sources=sources,
         destinations=destinations,
         vars=vars,
-        matches={},
-        times={},
+        matches=matches,
+        times=times,
         actions={},
         rules=rules,
         warnings=reader.in_order(reader.warnings),
         merged=reader.merged,
         said={
             "vars": reader.table(("vars",)),
-            "matches": {},
-            "times": {},
+            "matches": matches,
+            "times": reader.table(("times",)),
             "actions": {},
             "rules": [
                 {**reader.merged.rule(index), "actions": rules[index].actions}
@@ -143,6 +147,24 @@ def _sources(reader: Reader) -> dict[str, Source]:
         if "secrets" in fields:
             sources[name] = Source(name=name, **fields)
     return sources
+
+
+def _tables(reader: Reader, name: str) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the entries of `[matches]` or another table of tables."""
+    for inner, table in reader.table((name,)).items():
+        reader.check_name((name, inner), inner)
+        if isinstance(table, Mapping):
+            yield inner, table
+        else:
+            reader.fault((name, inner), f"expected a table, got {shown(table)}")
+
+
+def _times(reader: Reader, name: str, table: JsonObject) -> Times:
+    path = ("times", name)
+    reader.unknown(path, table, tuple(TIMES), "times")
+    if not table:
+        reader.fault(path, f"says nothing; give {', '.join(TIMES)}")
+    return Times(**reader.fields(path, table, TIMES, replaced=False))
 
 
 def _rules(reader: Reader) -> tuple[RuleSpec, ...]:

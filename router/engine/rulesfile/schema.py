@@ -4,12 +4,12 @@ Made from the tables that the reader uses and the clauses that the matcher knows
 templates and what other files say are beyond it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
-from router.engine.match import BOOLS, CHOICES, CLAUSES, NUMBERS, SETS, STRINGS
+from router.engine.match.schema import match_schema
 from router.engine.rulesfile.kinds import A_STRING, OPEN, STRING_LIST
 from router.engine.rulesfile.spec import (
     ACTIONS,
@@ -22,6 +22,7 @@ from router.engine.rulesfile.spec import (
     SERVER,
     SOURCE,
     STORE,
+    TIMES,
     TOP,
     Key,
     Keys,
@@ -29,70 +30,6 @@ from router.engine.rulesfile.spec import (
 )
 
 _FROM_OUTSIDE: Final[JsonObject] = {"type": "string", "pattern": r"\$\{"}
-_TEXT: Final[JsonObject] = {"type": "string"}
-_SOME: Final[JsonObject] = {"anyOf": [A_STRING, STRING_LIST]}
-_STRING_CLAUSE: Final[JsonObject] = {
-    "anyOf": [
-        A_STRING,
-        STRING_LIST,
-        {
-            "type": "object",
-            "properties": {
-                **dict.fromkeys(("regex", "prefix", "suffix", "contains"), _TEXT),
-                "ignore_case": {"type": "boolean"},
-            },
-            "additionalProperties": False,
-        },
-    ]
-}
-_SET_CLAUSE: Final[JsonObject] = {
-    "anyOf": [
-        A_STRING,
-        STRING_LIST,
-        {
-            "type": "object",
-            "properties": dict.fromkeys(("any", "all", "none"), _SOME),
-            "minProperties": 1,
-            "additionalProperties": False,
-        },
-    ]
-}
-_NUMBER_CLAUSE: Final[JsonObject] = {
-    "anyOf": [
-        {"type": "number"},
-        {
-            "type": "object",
-            "properties": {name: {"type": "number"} for name in ("eq", "ne", "gt", "gte", "lt", "lte")},
-            "minProperties": 1,
-            "additionalProperties": False,
-        },
-    ]
-}
-
-CLAUSE_ABOUT: Final[Mapping[str, str]] = {
-    "type": 'The kind of event ("prompt-version"); "*": all kinds.',
-    "source": "The source that the event came to.",
-    "action": "What was done to the version.",
-    "project": "The id of the Langfuse project.",
-    "origin": "How the router learnt of it.",
-    "prompt": "The prompt's name; `*` stays in a folder, `**` does not.",
-    "prompt_type": "What the prompt is.",
-    "author": "The user's name or e-mail address, either; ignores case.",
-    "commit_message": 'The version\'s commit message; "" if there is none.',
-    "labels": "Labels that the version has now.",
-    "tags": "Tags that the prompt has now.",
-    "labels_gained": "Labels that the version gained.",
-    "labels_lost": "Labels that the version lost.",
-    "labels_removed": "Labels that were lost and that no version holds now.",
-    "tags_gained": "Tags that the prompt gained.",
-    "tags_lost": "Tags that the prompt lost.",
-    "version": "The version's number.",
-    "moved_from": "The number of the version that held the gained label before.",
-    "versions_left": "How many versions remain after a deletion.",
-    "rollback": "true: the gained label came from a higher version.",
-    "assumed": "false: only what the router saw itself.",
-    "quiet": "true: changes in which nothing can be seen, too.",
-}
 
 
 def json_schema() -> JsonObject:
@@ -104,6 +41,8 @@ def json_schema() -> JsonObject:
         "sources": _named("Langfuse webhooks: [sources.prod] is POST /webhooks/prod.", "source"),
         "destinations": _named("Where messages go.", "destination"),
         "vars": _about("Plain values for templates, not secret.", OPEN),
+        "matches": _named("Matches with names, for `any`, `all` and `none`.", "match"),
+        "times": _named("Times of the week with names, for `during`.", "times"),
         "rules": _about("What is told, and to whom.", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
     }
     return {
@@ -115,8 +54,9 @@ def json_schema() -> JsonObject:
         "$defs": {
             "source": _table("source", SOURCE),
             "destination": _destination(),
+            "times": _table("times", TIMES),
             "rule": _rule(),
-            "match": _match(),
+            "match": match_schema(),
             "action": _action(),
         },
     }
@@ -151,7 +91,7 @@ def _table(kind: str, keys: Keys) -> JsonObject:
 def _value(kind: str, name: str, key: Key) -> JsonObject:
     """Return how a key's value is written. Outside of rules `${…}` may stand for what is no text, too."""
     schema = _present(kind, name, key.kind.schema)
-    if kind != "rule" and not key.kind.text:
+    if kind not in ("rule", "times") and not key.kind.text:
         schema = {"anyOf": [schema, _FROM_OUTSIDE]}
     return _about(key.about, schema)
 
@@ -200,20 +140,6 @@ def _rule() -> JsonObject:
     keys["match"] = _about(RULE["match"].about, {"$ref": "#/$defs/match"})
     keys["actions"] = {**keys["actions"], "items": {"$ref": "#/$defs/action"}}
     return _object(keys, (name for name, key in RULE.items() if key.required))
-
-
-def _match() -> JsonObject:
-    return _object({name: _about(CLAUSE_ABOUT[name], _clause(name)) for name in CLAUSES}, ())
-
-
-def _clause(name: str) -> JsonObject:
-    if name in CHOICES:
-        return {**_STRING_CLAUSE, "examples": list(CHOICES[name])}
-    if name in STRINGS:
-        return _STRING_CLAUSE
-    if name in SETS:
-        return _SET_CLAUSE
-    return _NUMBER_CLAUSE if name in NUMBERS else {"type": "boolean"} if name in BOOLS else {}
 
 
 def _action() -> JsonObject:

@@ -26,6 +26,7 @@ from router.engine.rulesfile.kinds import (
     DURATION,
     DURATIONS,
     FILLED,
+    HOURS,
     HTTP_URL,
     OPEN,
     OPTIONAL_SECRET,
@@ -46,6 +47,8 @@ from router.engine.rulesfile.kinds import (
     TABLE,
     TABLES,
     TOLERANCE,
+    WEEKDAYS,
+    ZONE,
     Kind,
     choice,
 )
@@ -174,6 +177,12 @@ DESTINATIONS: Final[Mapping[DestinationType, Keys]] = {
     "log": {},
 }
 
+TIMES: Final[Keys] = {
+    "zone": Key(kind=ZONE, about="The time zone whose clocks count (UTC)."),
+    "days": Key(kind=WEEKDAYS, about='Days such as "mon-fri" (every day).'),
+    "hours": Key(kind=HOURS, about='Hours such as "09:00-18:00", also over midnight (the whole day).'),
+}
+
 RULE: Final[Keys] = {
     "name": Key(kind=FILLED, about="What verdicts, counts and deliveries go by; unique over all files.", required=True),
     "description": Key(kind=STRING, about="For people."),
@@ -280,10 +289,10 @@ TREE_FILES: Final = frozenset({"blocks", "json", "form", "client_payload"})
 
 TOP: Final = ("include", "server", "store", "sources", "destinations", "vars", "matches", "times", "actions", "rules")
 INCLUDED: Final = ("destinations", "rules")
-NOT_EXPANDED: Final = ("include", "matches", "times", "actions", "rules")
+NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
 
 LATER: Final[Mapping[str, frozenset[str]]] = {
-    "top": frozenset({"matches", "times", "actions"}),
+    "top": frozenset({"actions"}),
     "store": frozenset({"spool"}),
     "source": frozenset({"api"}),
     "slack": frozenset({"token", "channel", "thread", "api_url"}),

@@ -1,7 +1,7 @@
 """Compiled templates and expressions: text in, text or a JSON value out."""
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -93,11 +93,19 @@ def compile_template(
 
 
 def compile_expression(
-    source: str, *, vars: Mapping[str, Json] | None = None, names: Mapping[str, Shape] | None = None
+    source: str,
+    *,
+    vars: Mapping[str, Json] | None = None,
+    names: Mapping[str, Shape] | None = None,
+    without: Collection[str] = (),
 ) -> Expression:
-    """Compile one expression. `names`: further names in its scope. Raises TemplateError."""
+    """Compile one expression. `names`: further names in its scope; `without`: those that it lacks.
+
+    Raises TemplateError.
+    """
     tree = _parsed(source, lambda: _expression_tree(source))
-    _check_names(tree, context_names(vars or {}) | dict(names or {}))
+    scope = context_names(vars or {}) | dict(names or {})
+    _check_names(tree, {name: shape for name, shape in scope.items() if name not in without})
     return Expression(source, _compiled(source, "text", True))
 
 
