@@ -7,6 +7,7 @@ import msgspec
 from router.domain.json import JsonObject
 from router.domain.problem import Problem, RulesError
 from router.engine.action import Path, compile_action
+from router.engine.index import Index
 from router.engine.match import Vocabulary, compile_match, compile_matches
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.rulesfile import RulesFile, RuleSpec, dotted
@@ -25,6 +26,7 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
         digest=hashlib.sha256(canonical).hexdigest()[:16],
         text=canonical.decode(),
         rules=rules,
+        index=Index(rule.match for rule in rules),
         sources=file.sources,
         destinations=file.destinations,
         vars=file.vars,

@@ -22,7 +22,7 @@ from router.engine.ruleset import Rule, Ruleset
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What is to be stored. `verdicts` holds every rule's, by change id.
+    """What is to be stored. `verdicts`, by change id, are in the rules' order.
 
     Firings and deliveries follow the changes, and for each of them the rules. A firing that is told later has no
     deliveries, unless they were asked for ahead of their time.
@@ -34,24 +34,33 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def plan(
-    ruleset: Ruleset, changes: Sequence[Change], *, now: datetime, capture: bool = False, ahead: bool = False
+    ruleset: Ruleset,
+    changes: Sequence[Change],
+    *,
+    now: datetime,
+    capture: bool = False,
+    ahead: bool = False,
+    every_rule: bool = False,
 ) -> Plan:
     """Decide on `changes` of one settled batch, whose contents are loaded.
 
     With `capture` nothing will be sent. `ahead`: show also what would be sent later, as if its time had come and
-    nothing else came until then.
+    nothing else came until then. Only the rules that can match a change are asked; with `every_rule` all are, which
+    changes nothing but `verdicts`: it has those that say no at a glance, too.
     """
-    verdicts = {change.id: judge_all(ruleset, change) for change in changes}
-    matched: dict[str, list[Change]] = {}
+    verdicts: dict[str, tuple[RuleVerdict, ...]] = {}
+    matched: dict[str, tuple[Rule, list[Change]]] = {}
     for change in changes:
-        for verdict in verdicts[change.id]:
+        rules = ruleset.rules if every_rule else ruleset.candidates(change)
+        verdicts[change.id] = judge_all(ruleset, rules, change)
+        for rule, verdict in zip(rules, verdicts[change.id], strict=True):
             if verdict.verdict == "match":
-                matched.setdefault(verdict.rule, []).append(change)
+                matched.setdefault(rule.name, (rule, []))[1].append(change)
     place = {change.id: index for index, change in enumerate(changes)}
     fired = [
         (max(place[id] for id in firing.changes), rule, firing)
-        for rule in ruleset.rules
-        for firing in firings_of(rule, matched.get(rule.name, ()), now)
+        for rule, told in matched.values()
+        for firing in firings_of(rule, told, now)
     ]
     fired.sort(key=lambda found: (found[0], found[1].index))
     deliveries = [
@@ -63,18 +72,18 @@ def plan(
     return Plan(verdicts=verdicts, firings=tuple(firing for _, _, firing in fired), deliveries=tuple(deliveries))
 
 
-def judge_all(ruleset: Ruleset, change: Change) -> tuple[RuleVerdict, ...]:
-    """Return what every rule says to a change; the fallbacks after all others, each where none before it fires.
+def judge_all(ruleset: Ruleset, rules: Sequence[Rule], change: Change) -> tuple[RuleVerdict, ...]:
+    """Return what those rules say to a change; the fallbacks after all others, each where none before it fires.
 
     What is held back counts as fired, what a shadow rule does not.
     """
-    verdicts = [judge(ruleset, rule, change) for rule in ruleset.rules]
+    verdicts = [judge(ruleset, rule, change) for rule in rules]
     fires = [
         rule.name
-        for rule, verdict in zip(ruleset.rules, verdicts, strict=True)
+        for rule, verdict in zip(rules, verdicts, strict=True)
         if verdict.verdict == "match" and rule.mode == "live" and not rule.fallback
     ]
-    for place, rule in enumerate(ruleset.rules):
+    for place, rule in enumerate(rules):
         if not rule.fallback or verdicts[place].verdict != "match":
             continue
         if fires:

@@ -57,4 +57,4 @@ def only_rule(found: Preview, name: str) -> Preview:
 
 
 def _plan(ruleset: Ruleset, event: Event, changes: Sequence[Change]) -> Plan:
-    return plan(ruleset, changes, now=event.received_at, capture=True, ahead=True)
+    return plan(ruleset, changes, now=event.received_at, capture=True, ahead=True, every_rule=True)

@@ -12,7 +12,7 @@ from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import read_rules
 from router.service.outside import Disk
 from tests.build import NOON
-from tests.match.cases import MOVED
+from tests.match.cases import ALERT, HALF, MOVED, QUIET
 
 HEAD = '[sources.prod]\nsecret = "${SECRET}"\n[destinations.log]\ntype = "log"\n'
 RULE = '[[rules]]\nname = "{}"\nactions = [{{ to = "log" }}]\n'
@@ -75,7 +75,8 @@ hours = "09:00-18:00"
 
 def verdicts(text: str) -> dict[str, RuleVerdict]:
     ruleset = load(text)
-    return {verdict.rule: verdict for verdict in plan(ruleset, [MOVED], now=NOON).verdicts[MOVED.id]}
+    planned = plan(ruleset, [MOVED], now=NOON, every_rule=True)
+    return {verdict.rule: verdict for verdict in planned.verdicts[MOVED.id]}
 
 
 def test_rules_use_the_matches_the_times_and_the_vars_of_their_file() -> None:
@@ -100,6 +101,22 @@ hours = "22:00-07:00"
         ("none", "1 of 1 hold"),
         ("during", "Tue 2026-11-24 12:00 UTC"),
     ]
+
+
+def test_asking_every_rule_changes_nothing_but_the_verdicts() -> None:
+    matches = [
+        'prompt = "checkout/**"',
+        'prompt = "search/**"',
+        'labels_gained = "x"',
+        'any = [{ action = "updated" }]',
+    ]
+    ruleset = load("".join(f"{RULE.format(n)}match = {{ {match} }}\n" for n, match in enumerate(matches)))
+    found = [MOVED, HALF, QUIET, ALERT]
+    candidates = plan(ruleset, found, now=NOON)
+    every = plan(ruleset, found, now=NOON, every_rule=True)
+    assert (candidates.firings, candidates.deliveries) == (every.firings, every.deliveries)
+    assert [verdict.rule for verdict in candidates.verdicts[MOVED.id]] == ["0", "3"]
+    assert len(every.verdicts[ALERT.id]) == 4
 
 
 def test_a_nest_deeper_than_the_file_may_be_is_refused() -> None:

@@ -1,0 +1,151 @@
+"""Which rules can match a change, found without asking every rule.
+
+A match needs things: that the change has one of some keys, such as ("prompt", "checkout/cart") or ("labels_gained",
+"production"). A change without any of these keys is answered no, whatever the rest of the match says: no beats error.
+Each rule is kept under the keys of the need that the fewest rules share.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
+
+from router.domain.change import Change
+from router.domain.event import PROMPT_VERSION
+from router.engine.ledger import LATEST
+from router.engine.match.clause import FactClause
+from router.engine.match.facts import CHOICES, SETS, STRINGS
+from router.engine.match.pattern import Pattern, SlowPattern
+from router.engine.match.tree import Clause, GroupClause, Match, moves_latest
+from router.engine.match.wanted import Sets, Strings
+
+Key: TypeAlias = tuple[str, str]
+Need: TypeAlias = frozenset[Key]
+
+_STRINGS: Final = ("prompt", "source", "project", "type", "action", "origin")
+_SETS: Final = ("labels_gained", "labels_lost", "labels_removed", "tags_gained", "tags_lost", "labels", "tags")
+_BEGINS: Final = " begins"
+"""With this after its name the key of a string says how it begins."""
+_SOME: Final = "*"
+"""As a key of a set: it is not empty, `latest` aside where it is one of labels."""
+_LOUD: Final[Key] = ("quiet", "no")
+_LATEST: Final[Key] = ("quiet", "only latest moved")
+_WHOLE: Final[Key] = ("half", "no")
+_MOST_TELLING: Final = ("prompt", "prompt begins", *_SETS, *_STRINGS[1:])
+"""Which need of several stands for a match in an `any`: there nobody counts."""
+
+
+class Index:
+    """The rules by what they need; rules go by their place in the ruleset."""
+
+    def __init__(self, matches: Iterable[Match]) -> None:
+        known: dict[Need, Need] = {}
+        needs = [{known.setdefault(need, need) for need in _needs_of(match)} for match in matches]
+        shared = Counter(key for several in needs for need in several for key in need)
+        rarity = {need: sum(shared[key] for key in need) for need in known}
+        self._always: list[int] = []
+        self._under: dict[Key, list[tuple[int, tuple[Need, ...]]]] = {}
+        for place, several in enumerate(needs):
+            if not several:
+                self._always.append(place)
+                continue
+            best, *others = sorted(several, key=rarity.__getitem__)
+            for key in best:
+                self._under.setdefault(key, []).append((place, tuple(others)))
+        self._strings = [name for name in _STRINGS if any(key[0] in (name, name + _BEGINS) for key in shared)]
+        self._sets = [name for name in _SETS if any(key[0] == name for key in shared)]
+        self._lengths = {
+            name: sorted({len(begin) for kind, begin in shared if kind == name + _BEGINS}) for name in self._strings
+        }
+
+    def candidates(self, change: Change) -> list[int]:
+        """Return the places of all rules that can answer yes or error, in order."""
+        keys = set(self._keys(change))
+        found = set(self._always)
+        for key in keys:
+            for place, others in self._under.get(key, ()):
+                if not any(need.isdisjoint(keys) for need in others):
+                    found.add(place)
+        return sorted(found)
+
+    def _keys(self, change: Change) -> Iterator[Key]:
+        if not change.quiet:
+            yield _LOUD
+        elif moves_latest(change):
+            yield _LATEST
+        if change.quiet or not change.half:
+            yield _WHOLE
+        for name in self._strings:
+            text = STRINGS[name](change, None)
+            if isinstance(text, str):
+                yield name, text
+                begins = name + _BEGINS
+                for length in self._lengths[name]:
+                    if length <= len(text):
+                        yield begins, text[:length]
+        for name in self._sets:
+            members = SETS[name](change, None)
+            if isinstance(members, tuple) and members:
+                for member in members:
+                    yield name, member
+                if members != (LATEST,) or not name.startswith("labels"):
+                    yield name, _SOME
+
+
+def _needs_of(match: Match) -> Iterator[Need]:
+    """Yield what the outermost match needs, with its defaults."""
+    if not match.any_type:
+        yield frozenset({("type", PROMPT_VERSION)})
+    if not match.quiet:
+        yield frozenset({_LOUD, _LATEST} if match.names_latest else {_LOUD})
+    if not match.names_losses:
+        yield frozenset({_WHOLE})
+    yield from _needs(match)
+
+
+def _needs(match: Match) -> Iterator[Need]:
+    for clause in match.clauses:
+        yield from _clause_needs(clause)
+
+
+def _clause_needs(clause: Clause) -> Iterator[Need]:
+    match clause:
+        case GroupClause(name="all"):
+            for member in clause.members:
+                yield from _needs(member.match)
+        case GroupClause(name="any"):
+            needs = [min(_needs(member.match), key=_telling, default=None) for member in clause.members]
+            if None not in needs:
+                yield frozenset[Key]().union(*filter(None, needs))
+        case FactClause(wants=Strings() as strings) if clause.name in _STRINGS:
+            yield from _string_needs(clause.name, strings)
+        case FactClause(wants=Sets() as sets) if clause.name in _SETS:
+            if sets.any:
+                yield frozenset(_member_key(clause.name, pattern) for pattern in sets.any)
+            for pattern in sets.all:
+                yield frozenset({_member_key(clause.name, pattern)})
+        case _:
+            return
+
+
+def _string_needs(name: str, strings: Strings) -> Iterator[Need]:
+    if name in CHOICES:
+        yield frozenset((name, choice) for choice in CHOICES[name] if _may_accept(strings, choice))
+    elif strings.plain and all(pattern.prefix for pattern in strings.plain):
+        yield frozenset(
+            (name if pattern.literal else name + _BEGINS, pattern.prefix or "") for pattern in strings.plain
+        )
+
+
+def _may_accept(strings: Strings, choice: str) -> bool:
+    try:
+        return strings.accept((choice,))
+    except SlowPattern:
+        return True
+
+
+def _member_key(name: str, pattern: Pattern) -> Key:
+    return name, pattern.source if pattern.literal else _SOME
+
+
+def _telling(need: Need) -> int:
+    return max(_MOST_TELLING.index(name) if name in _MOST_TELLING else len(_MOST_TELLING) for name, _ in need)
