@@ -20,6 +20,7 @@ from router.domain.json import Json
 from router.domain.message import EmailMessage, LogMessage, Message, SlackMessage
 from router.engine.context import Setting, Told
 from router.engine.explain import nearest_first
+from router.engine.plan import judge
 from router.engine.ruleset import Ruleset
 from router.engine.summary import summary_of
 from router.langfuse.wire import decode
@@ -92,7 +93,8 @@ class Account:
         return detail
 
     def _change(self, detail: EventDetail, record: ChangeRecord) -> None:
-        line = summary_of(Told(_change_of(record, self._event(detail)), None), self._setting, "none").line
+        change = _change_of(record, self._event(detail))
+        line = summary_of(Told(change, None), self._setting, "none").line
         self._line(Text.assemble((f"{record.action or record.type:<9} ", "cyan"), (line, "cyan bold")), 7, cut=True)
         verdicts = {verdict.rule: verdict for verdict in record.verdicts}
         for delivery in detail.deliveries:
@@ -100,7 +102,8 @@ class Account:
             reason = why(verdicts[delivery.rule]) if delivery.rule in verdicts else ""
             self._delivery(delivery, reason, said=line)
         if not detail.deliveries:
-            nearest = nearest_first(record.verdicts)[0]
+            # stored are only rules that could have matched
+            nearest = nearest_first(judge(self._ruleset, rule, change) for rule in self._ruleset.rules)[0]
             missing = next(clause for clause in nearest.clauses if clause.verdict != "yes")
             text = f"→ nobody: no rule asks for it; {nearest.rule} wants another {missing.clause}"
             self._line(Text(text, "dim"), 9)
