@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
@@ -19,6 +19,7 @@ from router.engine.template import (
     lenient,
 )
 from router.engine.template.escape import ESCAPES
+from router.engine.template.sandbox import sandbox
 
 CONTEXT: dict[str, Any] = {
     "prompt": {
@@ -54,6 +55,39 @@ def test_text_that_is_inserted_is_data_in_every_channel(channel: Channel, text: 
     assert compile_tree("{{ prompt.text }}", channel).render(inserted) == ESCAPES[channel](text)
 
 
+PIECES = st.sampled_from(
+    """{{prompt.name}} {{prompt.version+1}} {{prompt.tags|join("}}")}} {{'a'}} {{label|upper}} {{-label-}} {{label
+    {{vars.channel['checkout']}} {{prompt.commit_message.x}} {{{'a':1}.b}} {%if(label)%} {%endif%} {# #} {{ }} {{author
+    {{body.no.such}} {{'{{'}} {{not(label)}} {{true}} {{1/0}} {{it's}} {{'<'}} {{'<'|safe}} {{range}} {{x}} { } '
+    %} é<&> """.split()
+) | st.sampled_from([" ", "\n", "\r\n", '"'])
+
+
+@settings(max_examples=300)
+@given(st.lists(PIECES, max_size=6), st.sampled_from(["slack", "html", "text", "path", "query", "header"]))
+def test_a_text_cut_into_parts_says_what_jinja_says(pieces: list[str], channel: Channel) -> None:
+    source = "".join(pieces)
+    assume(any(marker in source for marker in ("{{", "{%", "{#")))
+    try:
+        expected = sandbox(channel).from_string(source).render(CONTEXT)
+    except Exception:
+        with pytest.raises(TemplateError):
+            compile_template(source, channel, vars=CONTEXT["vars"]).render(CONTEXT)
+        return
+    assert compile_template(source, channel, vars=CONTEXT["vars"]).render(CONTEXT) == expected
+
+
+def test_a_fault_is_told_with_its_line() -> None:
+    with pytest.raises(TemplateError, match=r"^line 3: `prompt\.nme`: unknown name"):
+        compile_template("{{ prompt.name }}\n\n {{ prompt.nme }}", "text")
+    with pytest.raises(TemplateError, match=r"^line 2: `prompt\.nme`: unknown name"):
+        compile_template("\n{{ prompt.nme | upper }}", "text")
+    with pytest.raises(TemplateError, match=r"^line 2: 'None' has no attribute 'x'"):
+        compile_template("\n{{ prompt.commit_message.x }}", "text").render(CONTEXT)
+    with pytest.raises(TemplateError, match=r"^line 2: division by zero"):
+        compile_template("\n{{ 1 / 0 }}", "text").render(CONTEXT)
+
+
 @pytest.mark.parametrize(
     ("channel", "text", "inserted"),
     [
@@ -71,6 +105,11 @@ def test_each_channel_escapes_its_own_way(channel: Channel, text: str, inserted:
     assert render("{% macro m() %}{{ author }}{% endmacro %}{{ m() }}", channel, author=text) == inserted
     assert render("{{ [author] | join(',') }}", channel, author=text) == inserted
     assert render("{{ author ~ '' }}", channel, author=text) == inserted
+
+
+def test_constants_are_escaped_for_their_channel_as_well() -> None:
+    for source in ("{{ '<&' }}", "{% if true %}{{ '<&' }}{% endif %}"):
+        assert (render(source, "text"), render(source, "slack")) == ("<&", "&lt;&amp;")
 
 
 def test_safe_is_the_only_way_out() -> None:

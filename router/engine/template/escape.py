@@ -33,18 +33,6 @@ ESCAPES: Final[dict[Channel, Callable[[str], str]]] = {
 }
 
 
-def inserter(channel: Channel) -> Callable[[object], Markup]:
-    """Return what Jinja calls with every value that a template inserts; `| safe` makes Markup, which stays."""
-    escaped = ESCAPES[channel]
-
-    def insert(value: object) -> Markup:
-        if isinstance(value, Markup):
-            return value
-        return Markup(escaped(shown(value)))  # noqa: S704  # escaped for its channel a moment ago
-
-    return insert
-
-
 def shown(value: object) -> str:
     """Return a value as text: null is empty, lists and tables are compact JSON."""
     match value:
@@ -66,3 +54,18 @@ def _absent(value: object) -> object:
     if isinstance(value, Undefined):
         return None
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _inserter(channel: Channel) -> Callable[[object], Markup]:
+    escaped = ESCAPES[channel]
+
+    def insert(value: object) -> Markup:
+        if isinstance(value, Markup):
+            return value
+        return Markup(escaped(shown(value)))  # noqa: S704  # escaped for its channel a moment ago
+
+    return insert
+
+
+INSERT: Final = {channel: _inserter(channel) for channel in ESCAPES}
+"""What becomes of every value that a template of that channel inserts; `| safe` makes Markup, which stays."""

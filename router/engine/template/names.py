@@ -1,9 +1,9 @@
 """The names that templates can use, and a look for others: also in branches that no trial takes."""
 
-from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias, cast
 
-from jinja2 import meta, nodes
+from jinja2 import nodes
 from msgspec import Struct
 
 from router.domain.json import Json
@@ -22,6 +22,7 @@ class Free(Struct, frozen=True):
 
 FREE: Final = Free()
 Shape: TypeAlias = "Mapping[str, Shape] | Each | Free"
+"""The names below a name. Whatever is neither table nor `Each` is free, so a table of plain values is a shape too."""
 
 
 def _table(names: str, **inner: "Shape") -> dict[str, "Shape"]:
@@ -53,43 +54,64 @@ KNOWN: Final[Mapping[str, Shape]] = {
 }
 
 
-def context_names(vars: Mapping[str, Json]) -> dict[str, Shape]:
-    """Return every name of the context; `vars` are those of the rules file."""
-    return {**KNOWN, "vars": _shape(dict(vars))}
+def context_names(vars: Mapping[str, Json], more: Mapping[str, Shape] | None = None) -> dict[str, Shape]:
+    """Return every name of the context, and `more`; `vars` are those of the rules file."""
+    return {**KNOWN, "vars": cast("Shape", vars), **(more or {})}
 
 
-def unknown_names(tree: nodes.Template, names: Mapping[str, Shape]) -> Iterator[str]:
-    """Yield what is wrong with the names in a template, each as a sentence."""
-    undeclared = meta.find_undeclared_variables(tree) - names.keys() - {"range"}
-    for name in sorted(undeclared):
-        yield f"`{name}`: unknown name{suggestion(name, names)}"
-    yield from _Walk(dict(names)).faults(tree)
+def unknown_names(
+    tree: nodes.Template, undeclared: Iterable[str], names: Mapping[str, Shape], line: int = 1
+) -> Iterator[str]:
+    """Yield what is wrong with the names in a template, each as a sentence.
+
+    `undeclared`: those that it does not define itself. `line`: where it begins.
+    """
+    for name in sorted(set(undeclared) - names.keys() - {"range"}):
+        yield _unknown_root(name, names)
+    yield from _Walk(dict(names), line).faults(tree)
 
 
-def _shape(value: Json) -> Shape:
-    match value:
-        case dict():
-            return {key: _shape(inner) for key, inner in value.items()}
-        case _:
-            return FREE
+def unknown_steps(steps: Sequence[str], names: Mapping[str, Shape], line: int) -> Iterator[str]:
+    """Yield what is wrong with a lookup such as `prompt.name`."""
+    first, *rest = steps
+    if first not in names:
+        yield _unknown_root(first, names)
+        return
+    shape, words = names[first], first
+    for step in rest:
+        if not isinstance(shape, Mapping):
+            return
+        if step not in shape:
+            yield _unknown_step(line, words, step, shape)
+            return
+        shape, words = shape[step], f"{words}.{step}"
+
+
+def _unknown_root(name: str, names: Iterable[str]) -> str:
+    return f"`{name}`: unknown name{suggestion(name, names)}"
+
+
+def _unknown_step(line: int, words: str, step: str, known: Iterable[str]) -> str:
+    return f"line {line}: `{words}.{step}`: unknown name{suggestion(step, known)}"
 
 
 class _Walk:
     """Follows `a.b["c"]` from names of known shape, also through loop variables and `set`."""
 
-    def __init__(self, scope: dict[str, Shape]) -> None:
+    def __init__(self, scope: dict[str, Shape], line: int) -> None:
         self.scope = scope
+        self.line = line
 
     def faults(self, node: nodes.Node) -> Iterator[str]:
         match node:
             case nodes.For():
                 yield from self.faults(node.iter)
-                inner = _Walk(self.scope | self._targets(node))
+                inner = _Walk(self.scope | self._targets(node), self.line)
                 for child in (*node.body, *node.else_, *([node.test] if node.test else [])):
                     yield from inner.faults(child)
                 return
             case nodes.Macro() | nodes.CallBlock():
-                inner = _Walk(self.scope | {name.name: FREE for name in node.args} | {"caller": FREE})
+                inner = _Walk(self.scope | {name.name: FREE for name in node.args} | {"caller": FREE}, self.line)
                 for child in node.iter_child_nodes():
                     yield from inner.faults(child)
                 return
@@ -133,7 +155,7 @@ class _Walk:
             key = key.value
         base = self.shape(node.node)
         if isinstance(base, Mapping) and isinstance(key, str) and key not in base:
-            yield f"line {node.lineno}: `{_words(node.node)}.{key}`: unknown name{suggestion(key, base)}"
+            yield _unknown_step(self.line + node.lineno - 1, _words(node.node), key, base)
 
 
 def _words(node: nodes.Node) -> str:

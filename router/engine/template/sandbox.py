@@ -5,12 +5,13 @@ from functools import cache
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from router.engine.template.budget import Counted, TemplateError, check_length
-from router.engine.template.escape import Channel, inserter, shown
+from router.engine.template.escape import INSERT, Channel, shown
 from router.engine.template.filters import FROM_JINJA, OURS
 from router.engine.template.lenient import Absent, JsonView
 
@@ -25,8 +26,19 @@ STRING_METHODS: Final = frozenset(
 _FORBIDDEN: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 
+class _Code(CodeGenerator):
+    """Inserts constants like all other values; Jinja itself would escape them for HTML, whatever the channel."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible
+        return super()._output_child_to_const(node, frame, finalize)
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja as templates of rules may use it."""
+
+    code_generator_class = _Code
 
     intercepted_binops = frozenset(["*", "**", "%", "+"])
 
@@ -34,7 +46,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(
             undefined=StrictUndefined,
             autoescape=True,
-            finalize=inserter(channel),
+            finalize=INSERT[channel],
             loader=None,
             keep_trailing_newline=True,
         )

@@ -166,7 +166,7 @@ class _Compiler:
         except TemplateError as error:
             self.faults.append(((*path, FOR), str(error)))
             return _Constant(None)
-        known = context_names(self.vars) | dict(scope)
+        known = context_names(self.vars, scope)
         over = known.get(right.strip(), FREE)
         shape = over.item if isinstance(over, Each) and len(names) == 1 else FREE
         return _Loop(names, items, self.node(body, (*path, DO), {**scope, **dict.fromkeys(names, shape)}))
