@@ -18,9 +18,9 @@ from router.domain.destination import (
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
 from router.domain.text import Text
-from router.engine.rulesfile.document import Path
 from router.engine.rulesfile.expand import HOLE
 from router.engine.rulesfile.merged import laid_over
+from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import WRITTEN_OUT, Reader, shown
 from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINATIONS, LIMITS, NOT_YET, is_later
 from router.engine.suggest import suggestion

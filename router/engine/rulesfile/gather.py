@@ -5,8 +5,9 @@ from pathlib import PurePath
 
 from router.domain.json import Json
 from router.domain.problem import RulesError
-from router.engine.rulesfile.document import Document, Path, parse
+from router.engine.rulesfile.document import Document, parse
 from router.engine.rulesfile.expand import beside, why
+from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import Reader, shown
 from router.engine.rulesfile.spec import INCLUDED, NOT_EXPANDED, TOP
 from router.engine.suggest import suggestion

@@ -14,10 +14,11 @@ from router.domain.problem import Place, Problem, RulesError
 from router.domain.source import Source
 from router.engine.defaults import revealed
 from router.engine.rulesfile.destinations import read_destinations
-from router.engine.rulesfile.document import Path, dotted, parse, refusal
+from router.engine.rulesfile.document import dotted, parse, refusal
 from router.engine.rulesfile.expand import Outside, why
 from router.engine.rulesfile.gather import gather
 from router.engine.rulesfile.merged import Merged
+from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import MissingIs, Reader, shown
 from router.engine.rulesfile.spec import (
     ACTION_KEYS,

@@ -5,7 +5,8 @@ from typing import cast
 
 from router.domain.json import Json, JsonObject
 from router.domain.problem import Place
-from router.engine.rulesfile.document import Document, Path
+from router.engine.rulesfile.document import Document
+from router.engine.rulesfile.positions import Path
 
 
 class Merged:

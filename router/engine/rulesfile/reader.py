@@ -12,10 +12,11 @@ from router.domain.destination import DefaultTree
 from router.domain.json import Json, JsonObject
 from router.domain.problem import Problem
 from router.domain.text import Text
-from router.engine.rulesfile.document import Document, Path, dotted
+from router.engine.rulesfile.document import Document, dotted
 from router.engine.rulesfile.expand import HOLE, Outside, Placeholder, beside, expand, why
 from router.engine.rulesfile.kinds import Kind, Unfit
 from router.engine.rulesfile.merged import Merged
+from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.spec import NOT_YET, TEXT_FILES, TREE_FILES, Key, Keys, is_later
 from router.engine.rulesfile.tree import Broken, tree_of
 from router.engine.suggest import suggestion
