@@ -98,7 +98,7 @@ class HttpWriter(Struct, frozen=True, kw_only=True):
     def message(self, scene: Scene) -> Message:
         return HttpMessage(
             method=self.method,
-            path=_checked_path(self.path, scene.context) if self.path else "",
+            path=checked_path(self.path, scene.context) if self.path else "",
             query={name: value.render(scene.context) for name, value in self.query.items()},
             headers={name: value.render(scene.context) for name, value in self.headers.items()},
             body=self._body(scene),
@@ -457,7 +457,7 @@ def _email_writer(reader: _Reader, destination: AnyDestination) -> EmailWriter:
     )
 
 
-def _checked_path(template: Template, context: Context) -> str:
+def checked_path(template: Template, context: Context) -> str:
     """Return the rendered path. What a template inserted may not climb, vanish or hide in it."""
     path = template.render(context)
     if template.static:

@@ -2,13 +2,18 @@
 
 The trial changes are: created, updated and deleted, as text and as chat, each once with everything that Langfuse can
 say and once with the least (everything optional null), and one event of each other known type. A rule is tried with
-those that it can match; one that may tell several at once also with all of them together.
+those that it can match: each of its messages once as a whole, and every value shown in them with all of the changes.
+The same few values are shown by many rules, so that what becomes of each is worked out once. A rule that may tell several
+changes at once is also tried with all of them together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import product
 from typing import Final
+
+import msgspec
+from msgspec import Struct
 
 from router.domain.change import Change, Move, Version
 from router.domain.event import (
@@ -27,13 +32,14 @@ from router.domain.event import (
 from router.domain.json import Json
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseAnswer
-from router.engine.action import Scene, Skipped, write
+from router.engine.action import CompiledAction, Scene, Skipped, checked_path, write
 from router.engine.context import Setting, Told, context_of
 from router.engine.match import Match
-from router.engine.match.clause import Case
+from router.engine.match.clause import Case, FactClause
 from router.engine.match.tree import GROUPS, Clause, GroupClause
 from router.engine.match.verdict import all_of
 from router.engine.ruleset import Rule, Ruleset
+from router.engine.template import Expression, Piece, Template, Tree
 
 TRIED_CLAUSES: Final = frozenset({"type", "action", "prompt_type"})
 """The clauses that decide which trial changes a rule can match."""
@@ -50,50 +56,167 @@ TROUBLES: Final = (
 )
 
 _THEN = datetime(2026, 1, 1, tzinfo=UTC)
+_SETTING: Final = Setting(rule="trial")
 
 
 def try_rules(ruleset: Ruleset) -> Iterator[tuple[Rule, int, str]]:
     """Yield (rule, position of the action, what) for every action that fails on a change its rule can match."""
+    trials = _Trials(ruleset.vars)
     for rule in ruleset.rules:
-        for position, fault in _try_rule(ruleset, rule, list(_trials_of(ruleset, rule))).items():
-            yield rule, position, fault
-
-
-def _trials_of(ruleset: Ruleset, rule: Rule) -> Iterator[tuple[str, tuple[Change, ...], int]]:
-    """Yield what the rule is tried with: a name, changes, and how many of them were held back."""
-    fitting = [(name, change) for name, change in TRIALS if _can_match(rule.match, change, ruleset.setting(rule))]
-    for name, change in fitting:
-        yield name, (change,), 0 if rule.collect is None else 1
-    holds_back = rule.throttle is not None or rule.collect is not None
-    if fitting and (holds_back or rule.group == "prompt"):
-        yield "several changes together", tuple(change for _, change in fitting), len(fitting) if holds_back else 0
-
-
-def _try_rule(ruleset: Ruleset, rule: Rule, trials: list[tuple[str, tuple[Change, ...], int]]) -> dict[int, str]:
-    faults: dict[int, str] = {}
-    for name, changes, held in trials:
-        setting = ruleset.setting(rule, held=held)
-        told = tuple(Told(change, rule.match.label(change, setting)) for change in changes)
-        context = context_of(told, setting) | {"delivery": {"key": "0" * 32}}
-        scene = Scene(told=told, setting=setting, context=context)
+        matched = trials.matched(rule.match)
         for action in rule.actions:
-            if action.position in faults:
-                continue
-            try:
-                if action.condition is None or action.condition.truth(context):
-                    for target in action.targets:
-                        write(target.writer, scene)
-            except Skipped:
-                pass
-            except RouterError as error:
-                faults[action.position] = f"fails for {name}: {error}"
-    return faults
+            fault = trials.fault(action, matched)
+            if fault is None and tells_several(rule):
+                fault = trials.fault_together(action, matched)
+            if fault is not None:
+                yield rule, action.position, fault
 
 
-def _can_match(match: Match, change: Change, setting: Setting) -> bool:
+def tells_several(rule: Rule) -> bool:
+    return rule.throttle is not None or rule.collect is not None or rule.group == "prompt"
+
+
+class _Trials:
+    """The trial changes, and what became of everything that was tried with them. A bit set stands for a set of them:
+    bit `n` for the change number `n`.
+    """
+
+    def __init__(self, vars: Mapping[str, Json]) -> None:
+        self._vars = vars
+        self._scenes = [_scene([change], vars) for _, change in TRIALS]
+        self._failed: dict[Piece, int] = {}
+        self._held: dict[Expression, int] = {}
+        self._matched: dict[bytes, int] = {}
+
+    def matched(self, match: Match) -> int:
+        """Return the changes that a match can match."""
+        if match.groups:
+            return _matched(match)
+        tried = [(clause.name, clause.wanted) for clause in match.clauses if isinstance(clause, FactClause)]
+        key = msgspec.json.encode((match.any_type, [one for one in tried if one[0] in TRIED_CLAUSES]))
+        if key not in self._matched:
+            self._matched[key] = _matched(match)
+        return self._matched[key]
+
+    def fault(self, action: CompiledAction, matched: int) -> str | None:
+        """Return how the action fails on one of the changes, the first one; None: on none."""
+        condition = action.condition
+        taken = matched if condition is None else matched & self.held(condition)
+        failed = 0 if condition is None else matched & self.failed(condition)
+        pieces = [piece for target in action.targets for piece in _pieces(target.writer)]
+        for piece in pieces:
+            failed |= taken & self.failed(piece)
+        if failed:
+            first = _first(failed)
+            tried = [*([] if condition is None else [condition]), *pieces]
+            return next(_failing(first, what) for what in (self._fault_of(piece, first) for piece in tried) if what)
+        return self._fault_of_whole(action, _first(taken)) if taken and pieces else None
+
+    def fault_together(self, action: CompiledAction, matched: int) -> str | None:
+        """Return how the action fails on all of the changes at once, held back until then; None: it does not."""
+        changes = [change for number, (_, change) in enumerate(TRIALS) if matched >> number & 1]
+        if not changes:
+            return None
+        scene = _scene(changes, self._vars, held=len(changes))
+        try:
+            if action.condition is None or action.condition.truth(scene.context):
+                for target in action.targets:
+                    write(target.writer, scene)
+        except Skipped:
+            return None
+        except RouterError as error:
+            return f"fails for several changes together: {error}"
+        return None
+
+    def failed(self, piece: Piece) -> int:
+        """Return the changes for which it cannot be rendered."""
+        if piece not in self._failed:
+            self._failed[piece] = _set_of(self._fault_of(piece, number) is not None for number in range(len(TRIALS)))
+        return self._failed[piece]
+
+    def held(self, condition: Expression) -> int:
+        """Return the changes for which it is true."""
+        if condition not in self._held:
+            self._held[condition] = _set_of(self._is_true(condition, number) for number in range(len(TRIALS)))
+        return self._held[condition]
+
+    def _is_true(self, condition: Expression, number: int) -> bool:
+        try:
+            return condition.truth(self._scenes[number].context)
+        except RouterError:
+            return False
+
+    def _fault_of(self, piece: Piece, number: int) -> str | None:
+        context = self._scenes[number].context
+        try:
+            match piece:
+                case Template(channel="path"):
+                    checked_path(piece, context)
+                case Template() | Tree():
+                    piece.render(context)
+                case Expression():
+                    piece.value(context)
+        except RouterError as error:
+            return str(error)
+        return None
+
+    def _fault_of_whole(self, action: CompiledAction, number: int) -> str | None:
+        try:
+            for target in action.targets:
+                write(target.writer, self._scenes[number])
+        except Skipped:
+            return None
+        except RouterError as error:
+            return _failing(number, str(error))
+        return None
+
+
+def _set_of(members: Iterator[bool]) -> int:
+    return sum(1 << number for number, member in enumerate(members) if member)
+
+
+def _first(members: int) -> int:
+    return (members & -members).bit_length() - 1
+
+
+def _failing(number: int, what: str) -> str:
+    return f"fails for {TRIALS[number][0]}: {what}"
+
+
+def _scene(changes: Sequence[Change], vars: Mapping[str, Json], *, held: int = 0) -> Scene:
+    # no trial change has two labels, so every match means the same one
+    told = tuple(Told(change, next(iter((*change.labels_gained, *change.labels_lost)), None)) for change in changes)
+    setting = msgspec.structs.replace(_SETTING, vars=vars, held=held)
+    return Scene(told=told, setting=setting, context=context_of(told, setting) | {"delivery": {"key": "0" * 32}})
+
+
+def _pieces(part: object) -> Iterator[Piece]:
+    """Yield every value shown in a message; a path is one, because its segments are checked as a whole."""
+    match part:
+        case Template(channel="path"):
+            if not part.static:
+                yield part
+        case Template() | Tree():
+            yield from part.pieces()
+        case Struct():
+            for name in part.__struct_fields__:
+                yield from _pieces(getattr(part, name))
+        case dict():
+            for value in part.values():
+                yield from _pieces(value)
+        case tuple():
+            for value in part:
+                yield from _pieces(value)
+
+
+def _matched(match: Match) -> int:
+    return _set_of(_can_match(match, change) for _, change in TRIALS)
+
+
+def _can_match(match: Match, change: Change) -> bool:
     if not match.any_type and change.type != PROMPT_VERSION:
         return False
-    return _tried(match, Case(change, setting, None)) != "no"
+    return _tried(match, Case(change, _SETTING, None)) != "no"
 
 
 def _tried(match: Match, case: Case) -> ClauseAnswer:

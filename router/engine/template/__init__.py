@@ -4,7 +4,7 @@ from router.engine.template.budget import MAX_ITERATIONS, MAX_OUTPUT, MAX_SECOND
 from router.engine.template.compiled import Expression, Template, compile_expression, compile_template
 from router.engine.template.escape import Channel
 from router.engine.template.lenient import lenient
-from router.engine.template.tree import Tree, TreeErrors, compile_tree
+from router.engine.template.tree import Piece, Tree, TreeErrors, compile_tree
 
 __all__ = [
     "MAX_ITERATIONS",
@@ -12,6 +12,7 @@ __all__ = [
     "MAX_SECONDS",
     "Channel",
     "Expression",
+    "Piece",
     "Template",
     "TemplateError",
     "Tree",

@@ -27,8 +27,8 @@ from router.engine.template.sandbox import bounded, sandbox
 
 _MARKERS: Final = ("{{", "{%", "{#")
 _INSERT: Final = re.compile(
-    r"""(?<!\{)\{\{(?![-+])                        # no control of white space, which reaches into the text around
-    ((?:[^{}'"\\\n]|'[^{}'\\\n]*'|"[^{}"\\\n]*")*)
+    r"""(?<!\{)\{\{(?![-+])                     # no control of white space, which reaches into the text around
+    ((?:[^{}'"\\\n]++|'[^{}'\\\n]*+'|"[^{}"\\\n]*+")*+)
     (?<![-+])\}\}""",
     re.VERBOSE,
 )
@@ -94,6 +94,15 @@ class Template(Struct, frozen=True):
     def static(self) -> bool:
         """Whether there are no expressions in it: it is its own result."""
         return self.jinja is None and not any(isinstance(part, Insert) for part in self.parts)
+
+    def pieces(self) -> "Iterator[Template]":
+        """Yield one template for each value that is shown: if all of them can be rendered, so can this one."""
+        if self.jinja is not None:
+            yield self
+            return
+        for part in self.parts:
+            if isinstance(part, Insert):
+                yield Template("", self.channel, (part,))
 
     def render(self, context: Mapping[str, object]) -> str:
         """Return the text. Raises TemplateError."""

@@ -1,6 +1,6 @@
 """Trees of templates: a JSON body whose string leaves are templates, so that broken JSON cannot be written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -33,11 +33,18 @@ class TreeErrors(RouterError):
         self.faults = faults
 
 
+Piece: TypeAlias = "Template | Expression | Tree"
+"""A part of a message that can be rendered by itself."""
+
+
 class _Constant(Struct, frozen=True):
     value: Json
 
     def render(self, _context: Mapping[str, object]) -> Json:
         return self.value
+
+    def pieces(self) -> Iterator[Piece]:
+        yield from ()
 
 
 class _Text(Struct, frozen=True):
@@ -45,6 +52,9 @@ class _Text(Struct, frozen=True):
 
     def render(self, context: Mapping[str, object]) -> Json:
         return self.template.render(context)
+
+    def pieces(self) -> Iterator[Piece]:
+        return self.template.pieces()
 
 
 class _Native(Struct, frozen=True):
@@ -56,12 +66,19 @@ class _Native(Struct, frozen=True):
     def render(self, context: Mapping[str, object]) -> Json:
         return _escape(self.expression.value(context), self.channel)
 
+    def pieces(self) -> Iterator[Piece]:
+        yield self.expression
+
 
 class _Table(Struct, frozen=True):
     entries: "tuple[tuple[str, Node], ...]"
 
     def render(self, context: Mapping[str, object]) -> Json:
         return {key: node.render(context) for key, node in self.entries}
+
+    def pieces(self) -> Iterator[Piece]:
+        for _, node in self.entries:
+            yield from node.pieces()
 
 
 class _Loop(Struct, frozen=True):
@@ -99,6 +116,13 @@ class _List(Struct, frozen=True):
                 rendered.append(item.render(context))
         return rendered
 
+    def pieces(self) -> Iterator[Piece]:
+        for item in self.items:
+            if isinstance(item, _Loop):
+                yield Tree(_List((item,)))  # what is inside knows names that only the loop has
+            else:
+                yield from item.pieces()
+
 
 Node: TypeAlias = _Constant | _Text | _Native | _Table | _List
 
@@ -111,6 +135,10 @@ class Tree(Struct, frozen=True):
     def render(self, context: Mapping[str, object]) -> Json:
         """Return the JSON value. Raises TemplateError."""
         return self.root.render(context)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what in it can fail, each by itself: if all can be rendered, so can the tree."""
+        return self.root.pieces()
 
 
 def compile_tree(tree: Json, channel: Channel, *, vars: Mapping[str, Json] | None = None) -> Tree:
