@@ -604,7 +604,7 @@ fallback = "yes"
         "rules.toml:48:1: rules[0].actions: is an empty list",
         'rules.toml:51:1: rules[1].group: expected "version" or "prompt", got "prompts"',
         'rules.toml:52:1: rules[1].mode: expected "live" or "shadow", got "alive"',
-        "rules.toml:53:24: rules[1].actions[0].use: not supported yet in this version",
+        'rules.toml:53:24: rules[1].actions[0].use: no action "x"',
         "rules.toml:53:35: rules[1].actions[0].thread: not supported yet in this version",
         "rules.toml:53:56: rules[1].actions[1]: expected a table",
         "rules.toml:53:80: rules[1].actions[2].text.file: none.txt cannot be read: No such file or directory",
@@ -657,6 +657,11 @@ def test_a_huge_file_is_refused() -> None:
         parse("rules.toml", "#" * 50_000_001)
 
 
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(RulesError, match=r"^/dev/zero: cannot be read: larger than 50 MB"):
+        read_rules("/dev/zero", Disk({}), missing="error")
+
+
 def test_what_a_destination_inherits_is_reported_once_where_it_is_written() -> None:
     text = HEAD + '[destinations.a]\ntype = "log"\ntimeout = 5\n[destinations.b]\nextends = "a"\n' + RULE
     assert problems(text) == ['rules.toml:5:1: destinations.a.timeout: expected a duration such as "5s", got 5']
@@ -671,15 +676,15 @@ def test_an_included_file_cannot_include() -> None:
 
 
 def test_a_template_file_may_be_wrong_too() -> None:
-    write("t.txt", "${SECRET}")
-    write("b.json", "[")
+    write("t.txt", "\n${SECRET}")
+    write("b.json", "[\n")
     text = HEAD + LOG + '[[rules]]\nname = "r"\n'
     text += (
         'actions = [{ to = "log", text = { file = "t.txt" }, blocks = { file = "b.json" }, form = { file = "t.txt" } }]'
     )
-    hole, broken, suffix = problems(text)
-    assert "rules.toml:7:35: rules[0].actions[0].text.file: `${` has no place here" in hole
-    assert "rules.toml:7:64: rules[0].actions[0].blocks.file: b.json: not JSON: " in broken
+    suffix, hole, broken = problems(text)
+    assert "t.txt:2:1: rules[0].actions[0].text: `${` has no place here" in hole
+    assert broken == "b.json:2:1: rules[0].actions[0].blocks: not JSON: Input data was truncated"
     assert suffix == "rules.toml:7:92: rules[0].actions[0].form.file: t.txt: expected a .json or .toml file"
 
 
@@ -876,7 +881,7 @@ def test_the_digest_does_not_depend_on_the_order_of_keys(keys: list[str], inner:
     text = HEAD + LOG + "[vars]\nv = '${V:-x}'\n[[rules]]\n" + "\n".join(f"{key} = {values[key]}" for key in keys)
     canonical = read(text).canonical()
     assert canonical == (
-        b'{"actions":{},"matches":{},"rules":[{"actions":[{"to":"log"}],"match":{"a":"a","b":"b","c":"c"},'
+        b'{"matches":{},"rules":[{"actions":[{"to":"log"}],"match":{"a":"a","b":"b","c":"c"},'
         b'"mode":"live","name":"r"}],"times":{},"vars":{"v":"${V:-x}"}}'
     )
 

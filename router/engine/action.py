@@ -31,6 +31,7 @@ from router.engine import builtin
 from router.engine.context import Context, Setting, Told
 from router.engine.defaults import merge, plain, secret_part
 from router.engine.rulesfile import ACTION_KEYS
+from router.engine.rulesfile.positions import Line, has
 from router.engine.rulesfile.spec import LOG_LEVELS, METHODS
 from router.engine.suggest import suggestion
 from router.engine.template import (
@@ -238,6 +239,8 @@ def compile_action(
     known = COMMON_KEYS.union(*(ACTION_KEYS[type] for type in types))
     if types:
         faults += [((name,), _unknown_key(name, known, types)) for name in table if name not in known]
+    if "id" in table and not (isinstance(table["id"], str) and table["id"]):
+        faults.append((("id",), f"expected a string, got {_compact(table['id'])[:40]}"))
     condition = None
     if "if" in table:
         try:
@@ -289,17 +292,17 @@ class _Reader:
         self.table = table
         self.name = destination.name
         self.vars = vars
+        self.defaults = plain(destination.defaults)
         own = {key: value for key, value in table.items() if key in ACTION_KEYS[destination.type]}
-        self.merged = cast("dict[str, Json]", merge(plain(destination.defaults), own))
+        self.merged = cast("dict[str, Json]", merge(self.defaults, own))
         self.faults: Faults = []
 
     def fault(self, path: Path, what: str) -> None:
         """Note a fault where the value was written: in the action, else in the destination."""
-        inner: object = self.table
-        for step in path[:1]:
-            if not isinstance(inner, Mapping) or step not in inner:
-                path = ("destinations", self.name, *path)
-                break
+        written = tuple(step for step in path if not isinstance(step, Line))
+        inherited = has(self.defaults, written) and not has(self.table, written)
+        if inherited or (written and written[0] not in self.table):
+            path = ("destinations", self.name, *path)
         self.faults.append((path, what))
 
     def has(self, key: str) -> bool:
@@ -313,9 +316,11 @@ class _Reader:
     def _template(self, value: Json, channel: Channel, path: Path) -> Template | None:
         try:
             return compile_template(_string(value), channel, vars=self.vars)
-        except (TemplateError, _NotAString) as error:
+        except _NotAString as error:
             self.fault(path, str(error))
-            return None
+        except TemplateError as error:
+            self.fault((*path, Line(error.line)), str(error))
+        return None
 
     def templates(self, key: str, channel: Channel) -> dict[str, Template]:
         table = self.merged.get(key, {})

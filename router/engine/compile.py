@@ -10,17 +10,17 @@ from router.engine.action import Path, compile_action
 from router.engine.index import Index
 from router.engine.match import Vocabulary, compile_match, compile_matches
 from router.engine.ruleset import Rule, Ruleset
-from router.engine.rulesfile import RulesFile, RuleSpec, dotted
+from router.engine.rulesfile import RulesFile, RuleSpec
 from router.engine.trial import try_rules
 
 
 def compile_ruleset(file: RulesFile) -> Ruleset:
     """Compile every match and action. Raises RulesError with every fault found in the file."""
     vocabulary, faults = compile_matches(file.matches, file.times, file.vars)
-    problems = [Problem(file.place(*path), dotted(path), what) for path, what in faults]
+    problems = [file.problem(path, what) for path, what in faults]
     rules = tuple(_compile_rule(file, spec, vocabulary, problems) for spec in file.rules)
     if problems:
-        raise RulesError(tuple(sorted(problems)))
+        raise RulesError(tuple(sorted(set(problems))))
     canonical = file.canonical()
     ruleset = Ruleset(
         digest=hashlib.sha256(canonical).hexdigest()[:16],
@@ -32,8 +32,7 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
         vars=file.vars,
     )
     problems = [
-        Problem(file.place("rules", rule.index, "actions", position), f"rules[{rule.index}].actions[{position}]", what)
-        for rule, position, what in try_rules(ruleset)
+        file.problem(("rules", rule.index, "actions", position), what) for rule, position, what in try_rules(ruleset)
     ]
     if problems:
         raise RulesError(tuple(sorted(problems)))
@@ -42,7 +41,7 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
 
 def _compile_rule(file: RulesFile, spec: RuleSpec, vocabulary: Vocabulary, problems: list[Problem]) -> Rule:
     def fault(path: Path, what: str) -> None:
-        problems.append(Problem(file.place(*path), dotted(path), what))
+        problems.append(file.problem(path, what))
 
     where: Path = ("rules", spec.index)
     match, faults = compile_match(spec.match, vocabulary)

@@ -1,8 +1,11 @@
 """The world that a rules file may refer to: environment variables and files."""
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from router.engine.rulesfile.document import MAX_BYTES
 
 
 class Disk:
@@ -17,7 +20,11 @@ class Disk:
 
     def read(self, path: str) -> str:
         self.seen.add(Path(path).absolute())
-        return Path(path).read_text(encoding="utf-8")
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(MAX_BYTES + 1)  # whoever names a device by mistake must not fill the memory
+        if len(text) > MAX_BYTES:
+            raise OSError(errno.EFBIG, "larger than 50 MB; nobody wrote that by hand")
+        return text
 
     def glob(self, pattern: str) -> list[str]:
         """Return the files, sorted; never hidden ones (editors and ConfigMaps leave such behind)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from router.domain.destination import (
     AnyDestination,
@@ -18,8 +18,9 @@ from router.domain.destination import (
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
 from router.domain.text import Text
+from router.engine.defaults import merge
 from router.engine.rulesfile.expand import HOLE
-from router.engine.rulesfile.merged import laid_over
+from router.engine.rulesfile.merged import LONGEST_CHAIN, laid_over
 from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import WRITTEN_OUT, Reader, shown
 from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINATIONS, LIMITS, NOT_YET, is_later
@@ -51,22 +52,30 @@ def _destination(reader: Reader, name: str) -> AnyDestination | None:
     if type is None:
         return None
     own = DESTINATIONS[type]
-    reader.unknown(path, table, ("type", "extends", *own, *LIMITS, *ACTION_KEYS[type]), type)
+    known = ("type", "extends", *own, *LIMITS, *ACTION_KEYS[type])
+    for key in [key for key in table if key not in known and reader.merged.origin((*path, key))[:2] != path]:
+        _, giver, _ = reader.merged.origin((*path, key))
+        reader.fault((*path, "type"), f'{type} has no `{key}`, which "{giver}" gives it: that one has another type')
+        del table[key]
+    reader.unknown(path, table, known, type)
     fields = reader.fields(path, table, own)
     limits = reader.fields(path, table, LIMITS)
     if type == "slack":
         limits.setdefault("rate", SLACK_RATE)
-    defaults = _defaults(reader, path, {key: table[key] for key in table if key in ACTION_KEYS[type]})
+    defaults: dict[str, DefaultTree] = {}
+    for ancestor in reversed(reader.merged.ancestry(name)):
+        above = _defaults(reader, ("destinations", ancestor), type)
+        defaults = cast("dict[str, DefaultTree]", merge(defaults, above))
     if any(key.required and (key.field or own_name) not in fields for own_name, key in own.items()):
         return None
     return _BUILD[type](name=name, limits=Limits(**limits), defaults=defaults, **fields)
 
 
-def _inherited(reader: Reader, name: str) -> JsonObject | None:
+def _inherited(reader: Reader, name: str) -> dict[str, Json] | None:
     """Return a destination's table laid over those that it extends; None if they cannot be found."""
     path = ("destinations", name, "extends")
     names = reader.merged.ancestry(name)
-    table: JsonObject = {}
+    table: dict[str, Json] = {}
     for ancestor in reversed(names):
         table = laid_over(table, reader.merged.destination(ancestor))
     last = reader.merged.destination(names[-1]).get("extends")
@@ -76,6 +85,8 @@ def _inherited(reader: Reader, name: str) -> JsonObject | None:
         reader.fault(("destinations", names[-1], "extends"), f"expected a destination's name, got {shown(last)}")
     elif last in names:
         reader.fault(path, f"goes round in a circle: {' → '.join((*names, last))}")
+    elif last in reader.merged.destinations:
+        reader.fault(path, f"goes on through more than {LONGEST_CHAIN} destinations")
     else:
         others = [other for other in reader.merged.destinations if other != names[-1]]
         reader.fault(("destinations", names[-1], "extends"), f'no destination "{last}"{suggestion(last, others)}')
@@ -96,13 +107,16 @@ def _type(reader: Reader, path: Path, table: JsonObject) -> DestinationType | No
     return None
 
 
-def _defaults(reader: Reader, path: Path, table: JsonObject) -> dict[str, DefaultTree]:
-    """Return the action keys that stand in a destination."""
+def _defaults(reader: Reader, path: Path, type: DestinationType) -> dict[str, DefaultTree]:
+    """Return the action keys that are written in the destination at `path`, files put in: files are no tables that
+    another destination's keys could be merged into.
+    """
     defaults: dict[str, DefaultTree] = {}
+    table = reader.merged.table(path)
     reader.refuse_later_expect(path, table)
-    for key, value in table.items():
-        _no_mixture(reader, (*path, key), value)
-        defaults[key] = reader.contents((*path, key), key, reader.tree((*path, key), value, replaced=True))
+    for key in table.keys() & ACTION_KEYS[type]:
+        _no_mixture(reader, (*path, key), table[key])
+        defaults[key] = reader.contents((*path, key), key, reader.tree((*path, key), table[key], replaced=True))
     headers = defaults.get("headers")
     if isinstance(headers, dict):
         defaults["headers"] = {

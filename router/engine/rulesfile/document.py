@@ -7,10 +7,12 @@ import tomli
 
 from router.domain.json import Json, JsonObject
 from router.domain.problem import Place, Problem, RulesError
-from router.engine.rulesfile.positions import Path, Positions, has
+from router.engine.rulesfile.positions import Line, Path, Positions, has
 
 MAX_BYTES: Final = 50_000_000
 MAX_DEPTH: Final = 100
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""Some editors begin a file with it."""
 
 
 class Document:
@@ -31,7 +33,7 @@ class Document:
 
 def parse(file: str, text: str) -> Document:
     """Return the document. Raises RulesError: not TOML, larger than 50 MB, or nested deeper than 100."""
-    text = text.removeprefix("\ufeff")  # some editors begin a file with a byte order mark
+    text = text.removeprefix(BYTE_ORDER_MARK)
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise refusal(Place(file), "larger than 50 MB; nobody wrote that by hand")
     try:
@@ -70,5 +72,6 @@ def dotted(path: Path) -> str:
     """Return `rules[2].match.author` for ("rules", 2, "match", "author")."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if not isinstance(step, Line):
+            text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text

@@ -6,13 +6,13 @@ from typing import TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from router.domain.destination import AnyDestination, DefaultTree
+from router.domain.destination import AnyDestination
 from router.domain.event import ROUTER_SOURCE
 from router.domain.json import Json, JsonObject
-from router.domain.message import DestinationType
 from router.domain.problem import Place, Problem, RulesError
 from router.domain.source import Source
 from router.engine.defaults import revealed
+from router.engine.rulesfile.actions import ActionReader
 from router.engine.rulesfile.destinations import read_destinations
 from router.engine.rulesfile.document import dotted, parse, refusal
 from router.engine.rulesfile.expand import Outside, why
@@ -21,10 +21,6 @@ from router.engine.rulesfile.merged import Merged
 from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import MissingIs, Reader, shown
 from router.engine.rulesfile.spec import (
-    ACTION_KEYS,
-    DESTINATION_TYPES,
-    LATER,
-    NOT_YET,
     RULE,
     SERVER,
     SOURCE,
@@ -34,7 +30,6 @@ from router.engine.rulesfile.spec import (
     RuleSpec,
     Server,
     StoreSettings,
-    is_later,
 )
 from router.engine.times import Times
 
@@ -44,8 +39,8 @@ Settings = TypeVar("Settings", Server, StoreSettings)
 class RulesFile(Struct, frozen=True, kw_only=True):
     """What a rules file and the files it includes say.
 
-    `vars` are plain, their `${…}` replaced. `matches`, `actions` and the rules' matches and actions are as written.
-    `warnings`: what is no fault, but worth a look.
+    `vars` are plain, their `${…}` replaced. `matches` and the rules' matches are as written; actions are whole: laid
+    over those that they use, the files that they name put in. `warnings`: what is no fault, but worth a look.
     """
 
     path: str
@@ -65,6 +60,11 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     def place(self, *path: str | int) -> Place:
         """Return where `path` (indexes over all files) is written, or the nearest thing around it."""
         return self.merged.place(path)
+
+    def problem(self, path: Path, what: str) -> Problem:
+        """Return what is wrong at `path`, told where that is written: what an action uses stands in the other one."""
+        origin = self.merged.origin(path)
+        return Problem(self.merged.place(origin), dotted(origin), what)
 
     def canonical(self) -> bytes:
         """Return the rules as JSON, the same for whatever order of keys; secret-free, and before any `${…}`."""
@@ -92,7 +92,9 @@ def _read(reader: Reader) -> RulesFile:
     vars = cast("dict[str, Json]", revealed(reader.tree(("vars",), reader.table(("vars",)), replaced=True)))
     matches = dict(_tables(reader, "matches"))
     times = {name: _times(reader, name, table) for name, table in _tables(reader, "times")}
-    rules = _rules(reader)
+    named = ActionReader(reader)
+    actions = named.named()
+    rules = _rules(reader, named)
     if reader.problems:
         raise RulesError(reader.in_order(reader.problems))
     return RulesFile(
@@ -104,7 +106,7 @@ def _read(reader: Reader) -> RulesFile:
         vars=vars,
         matches=matches,
         times=times,
-        actions={},
+        actions=actions,
         rules=rules,
         warnings=reader.in_order(reader.warnings),
         merged=reader.merged,
@@ -112,7 +114,6 @@ def _read(reader: Reader) -> RulesFile:
             "vars": reader.table(("vars",)),
             "matches": matches,
             "times": reader.table(("times",)),
-            "actions": {},
             "rules": [
                 {**reader.merged.rule(index), "actions": rules[index].actions}
                 for index in range(len(reader.merged.rules))
@@ -168,10 +169,10 @@ def _times(reader: Reader, name: str, table: JsonObject) -> Times:
     return Times(**reader.fields(path, table, TIMES, replaced=False))
 
 
-def _rules(reader: Reader) -> tuple[RuleSpec, ...]:
+def _rules(reader: Reader, named: ActionReader) -> tuple[RuleSpec, ...]:
     if not reader.merged.rules:
         reader.fault(("rules",), "there is none: add [[rules]] with a `name`, a `match` and `actions`")
-    rules = [rule for index in range(len(reader.merged.rules)) if (rule := _rule(reader, index))]
+    rules = [rule for index in range(len(reader.merged.rules)) if (rule := _rule(reader, named, index))]
     first: dict[str, int] = {}
     for rule in rules:
         if first.setdefault(rule.name, rule.index) != rule.index:
@@ -181,7 +182,7 @@ def _rules(reader: Reader) -> tuple[RuleSpec, ...]:
     return tuple(rules)
 
 
-def _rule(reader: Reader, index: int) -> RuleSpec | None:
+def _rule(reader: Reader, named: ActionReader, index: int) -> RuleSpec | None:
     path: Path = ("rules", index)
     table = reader.merged.rule(index)
     reader.unknown(path, table, tuple(RULE), "rule")
@@ -189,7 +190,7 @@ def _rule(reader: Reader, index: int) -> RuleSpec | None:
     actions = table.get("actions")
     if isinstance(actions, list):
         fields["actions"] = tuple(
-            _action(reader, (*path, "actions", position), action)
+            named.whole((*path, "actions", position))
             for position, action in enumerate(actions)
             if isinstance(action, Mapping)
         )
@@ -201,27 +202,3 @@ def _rule(reader: Reader, index: int) -> RuleSpec | None:
         return None
     fields.setdefault("actions", ())
     return RuleSpec(index=index, **fields)
-
-
-def _action(reader: Reader, path: Path, table: JsonObject) -> JsonObject:
-    """Return an action with the files that it names put in."""
-    to = table.get("to")
-    names = to if isinstance(to, list) else [to]
-    types = {_type_of(reader, name) for name in names if isinstance(name, str) and name in reader.merged.destinations}
-    for key in table:
-        later = any(key in LATER.get(type, ()) and key in ACTION_KEYS[type] for type in types if type)
-        if later or is_later("action", key, None):
-            reader.fault((*path, key), NOT_YET)
-    reader.refuse_later_expect(path, table)
-    return {
-        key: cast("Json", reader.contents((*path, key), key, cast("DefaultTree", value)))
-        for key, value in table.items()
-    }
-
-
-def _type_of(reader: Reader, name: str) -> DestinationType | None:
-    for ancestor in reader.merged.ancestry(name):
-        type = reader.merged.destination(ancestor).get("type")
-        if type in DESTINATION_TYPES:
-            return type
-    return None

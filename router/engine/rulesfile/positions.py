@@ -17,6 +17,11 @@ from router.domain.json import Json, JsonObject
 
 Path: TypeAlias = tuple[str | int, ...]
 
+
+class Line(int):
+    """The last step of a path that leads into a text: a line of it, from 1. It shows in the place, not in the path."""
+
+
 _TOML: Final = Language(tree_sitter_toml.language())
 _CHUNK: Final = 64 * 1024
 """Bytes that are parsed at a time. The parser holds the interpreter's lock, and asks us for more without it."""
@@ -125,7 +130,7 @@ class Positions:
         return frozenset(path for path, count in self._counts.items() if _length(self._data, path) != count)
 
 
-def has(value: Json, path: Path) -> bool:
+def has(value: object, path: Path) -> bool:
     """Tell whether `path` leads to something in `value`."""
     for step in path:
         if isinstance(value, Mapping) and step in value:
@@ -137,14 +142,15 @@ def has(value: Json, path: Path) -> bool:
     return True
 
 
-def _at(value: Json, path: Path) -> Json:
+def at(value: Json, path: Path) -> Json:
+    """Return what `path` leads to; only to be called where `has` said yes."""
     for step in path:
-        value = value[step]  # type: ignore[index]  # only called where `has` said yes
+        value = value[step]  # type: ignore[index]
     return value
 
 
 def _length(data: JsonObject, path: Path) -> int:
-    value = _at(data, path) if has(data, path) else None
+    value = at(data, path) if has(data, path) else None
     return len(value) if isinstance(value, list) else -1
 
 

@@ -10,15 +10,15 @@ import msgspec
 
 from router.domain.destination import DefaultTree
 from router.domain.json import Json, JsonObject
-from router.domain.problem import Problem
+from router.domain.problem import Place, Problem
 from router.domain.text import Text
-from router.engine.rulesfile.document import Document, dotted
+from router.engine.rulesfile.document import BYTE_ORDER_MARK, Document, dotted
 from router.engine.rulesfile.expand import HOLE, Outside, Placeholder, beside, expand, why
+from router.engine.rulesfile.inserted import Broken, text_of, tree_of
 from router.engine.rulesfile.kinds import Kind, Unfit
 from router.engine.rulesfile.merged import Merged
-from router.engine.rulesfile.positions import Path
+from router.engine.rulesfile.positions import Line, Path
 from router.engine.rulesfile.spec import NOT_YET, TEXT_FILES, TREE_FILES, Key, Keys, is_later
-from router.engine.rulesfile.tree import Broken, tree_of
 from router.engine.suggest import suggestion
 
 MissingIs: TypeAlias = Literal["error", "placeholder"]
@@ -37,6 +37,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._missing: MissingIs = missing
+        self._texts: dict[str, str] = {}
 
     def fault(self, path: Path, what: str) -> None:
         path = self.merged.origin(path)
@@ -131,7 +132,7 @@ class Reader:
     def _plain_string(self, path: Path, raw: str) -> str:
         if HOLE in raw:
             self.fault(
-                path,
+                (*path, Line(raw[: raw.index(HOLE)].count("\n") + 1)),
                 "`${` has no place here: put the value into [vars], or into the destination if it is secret "
                 "(for the characters themselves write {{ '$' }}{)",
             )
@@ -153,18 +154,32 @@ class Reader:
             return {name: self.contents((*path, name), name, inner) for name, inner in value.items()}
         if key not in TEXT_FILES | TREE_FILES or not isinstance(value, dict) or value.keys() != {"file"}:
             return value
-        path, name = (*path, "file"), value["file"]
+        name = value["file"]
         if not isinstance(name, str) or not name:
-            self.fault(path, f"expected a file's name, got {shown(name)}")
+            self.fault((*path, "file"), f"expected a file's name, got {shown(name)}")
             return value
+        file = beside(self.merged.document(path).file, name)
+        read = text_of if key in TEXT_FILES else tree_of
         try:
-            text = self.outside.read(beside(self.merged.document(path).file, name))
-            return self.tree(path, text if key in TEXT_FILES else tree_of(name, text), replaced=False)
+            inserted = read(file, self._read(file))
         except Broken as error:
-            self.fault(path, f"{name}: {error}")
+            if error.line:
+                self.problems.append(Problem(Place(file, error.line, error.column), dotted(path), str(error)))
+            else:
+                self.fault((*path, "file"), f"{name}: {error}")
+            return value
         except (OSError, ValueError) as error:
-            self.fault(path, f"{name} cannot be read: {why(error)}")
-        return value
+            self.fault((*path, "file"), f"{name} cannot be read: {why(error)}")
+            return value
+        self.merged.inserted[path] = inserted
+        return self.tree(path, inserted.data, replaced=False)
+
+    def _read(self, file: str) -> str:
+        """Return the text of a file; many rules may name the same one."""
+        if file not in self._texts:
+            self._texts[file] = self.outside.read(file).removeprefix(BYTE_ORDER_MARK)
+            self.files.append(file)
+        return self._texts[file]
 
 
 def _holds_placeholder(value: DefaultTree) -> bool:

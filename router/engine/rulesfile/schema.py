@@ -16,7 +16,6 @@ from router.engine.rulesfile.spec import (
     ANY_ACTION,
     DESTINATION_TYPES,
     DESTINATIONS,
-    LATER,
     LIMITS,
     RULE,
     SERVER,
@@ -43,13 +42,14 @@ def json_schema() -> JsonObject:
         "vars": _about("Plain values for templates, not secret.", OPEN),
         "matches": _named("Matches with names, for `any`, `all` and `none`.", "match"),
         "times": _named("Times of the week with names, for `during`.", "times"),
+        "actions": _named("Actions with a name, for `use`.", "action"),
         "rules": _about("What is told, and to whom.", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "The rules file of langfuse-router",
         "type": "object",
-        "properties": {name: parts[name] for name in TOP if name not in LATER["top"]},
+        "properties": {name: parts[name] for name in TOP},
         "additionalProperties": False,
         "$defs": {
             "source": _table("source", SOURCE),
@@ -150,4 +150,4 @@ def _action() -> JsonObject:
         for name, (text, schema) in _actions(type).items():
             abouts.setdefault(name, []).append(f"{type}: {text}")
             schemas.setdefault(name, schema)
-    return _object({name: _about(" ".join(abouts[name]), schema) for name, schema in schemas.items()}, ("to",))
+    return _object({name: _about(" ".join(abouts[name]), schema) for name, schema in schemas.items()}, ())

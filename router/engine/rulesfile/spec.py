@@ -80,7 +80,7 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
 
 
 class RuleSpec(Struct, frozen=True, kw_only=True):
-    """One `[[rules]]`. `match` and `actions` are as written, files put in; `index` counts over all files."""
+    """One `[[rules]]`. `match` is as written, `actions` are whole; `index` counts over all files."""
 
     name: str
     description: str = ""
@@ -278,6 +278,7 @@ destination of that type as defaults."""
 ACTION_KEYS: Final[Mapping[DestinationType, frozenset[str]]] = {type: frozenset(keys) for type, keys in ACTIONS.items()}
 
 ANY_ACTION: Final[Mapping[str, tuple[str, JsonObject]]] = {
+    "use": ("A named action: all of its keys, and the ones here win; tables merge.", A_STRING),
     "to": ("A destination's name, or a list of names.", _RECIPIENTS),
     "id": ("The action's identity, so that it may change and stay the same one.", A_STRING),
     "if": ("A Jinja expression; false: skipped, and shown as skipped.", A_STRING),
@@ -292,13 +293,11 @@ INCLUDED: Final = ("destinations", "rules")
 NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
 
 LATER: Final[Mapping[str, frozenset[str]]] = {
-    "top": frozenset({"actions"}),
     "store": frozenset({"spool"}),
     "source": frozenset({"api"}),
     "slack": frozenset({"token", "channel", "thread", "api_url"}),
     "github": frozenset({"app_id", "installation_id", "private_key", "workflow", "commit"}),
     "expect": frozenset({"where"}),
-    "action": frozenset({"use"}),
     "destination": frozenset({'type = "apprise"'}),
 }
 """Keys, or keys with a certain value, of the format whose behaviour comes in a later version. To accept them in
@@ -308,8 +307,8 @@ NOT_YET: Final = "not supported yet in this version"
 
 
 def is_later(table: str, key: str, value: object) -> bool:
-    """Tell whether `key` with this value belongs to a later version; an empty table says nothing yet."""
+    """Tell whether `key` with this value belongs to a later version."""
     later = LATER.get(table, frozenset())
     if key in later:
-        return not (table == "top" and value == {})
+        return True
     return type(value) in (str, bool) and f"{key} = {msgspec.json.encode(value).decode()}" in later

@@ -1,5 +1,6 @@
 """What a template may use up. Templates are their operators' code, but a mistake must not stop the router."""
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
@@ -16,6 +17,12 @@ MAX_ITERATIONS: Final = 100_000
 
 class TemplateError(RouterError):
     """A template is wrong, or failed. The text says what, and the line in the template where that is known."""
+
+    @property
+    def line(self) -> int:
+        """The line that the text begins with; 1 if it tells none."""
+        found = re.match(r"line (\d+): ", str(self))
+        return int(found[1]) if found else 1
 
 
 class Budget:

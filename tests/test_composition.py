@@ -1,0 +1,310 @@
+"""Rules made of parts: named actions, destinations that extend others, and files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.domain.json import Json
+from router.domain.problem import RulesError
+from router.engine.action import HttpWriter, LogWriter, SlackWriter, Writer
+from router.engine.ruleset import Ruleset
+from router.engine.rulesfile.inserted import tree_of
+from router.service.outside import Disk
+from router.service.rulebook import load
+
+HEAD = """[sources.prod]
+secret = "${SECRET}"
+[destinations.team]
+type = "slack"
+webhook_url = "${HOOK}"
+[destinations.api]
+type = "http"
+url = "https://api.example.com"
+[destinations.log]
+type = "log"
+"""
+OUTSIDE = {"SECRET": "lf-whsec_1", "HOOK": "https://hooks.slack.com/services/T/B/x"}
+BELOW = HEAD.count("\n")
+"""The line after which a test's own text begins."""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name: str, text: str) -> None:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def ruleset(text: str) -> Ruleset:
+    write("rules.toml", HEAD + text)
+    return load("rules.toml", Disk(OUTSIDE), missing="error").ruleset
+
+
+def writers(text: str) -> list[Writer]:
+    """Return the writers of all actions of all rules, in order."""
+    return [target.writer for rule in ruleset(text).rules for action in rule.actions for target in action.targets]
+
+
+def keys(text: str) -> list[str]:
+    return [action.key for rule in ruleset(text).rules for action in rule.actions]
+
+
+def problems(text: str) -> list[str]:
+    """Return every problem, with lines counted from the test's own text on."""
+    write("rules.toml", HEAD + text)
+    with pytest.raises(RulesError) as caught:
+        load("rules.toml", Disk(OUTSIDE), missing="error")
+    found = []
+    for problem in caught.value.problems:
+        file, line = problem.place.file, problem.place.line
+        found.append(f"{file}:{line - BELOW if file == 'rules.toml' else line}: {problem.path}: {problem.what}")
+    return found
+
+
+def rule(actions: str, name: str = "r") -> str:
+    return f'[[rules]]\nname = "{name}"\nactions = [{actions}]\n'
+
+
+# ---- named actions
+
+
+def test_an_action_uses_another_and_its_own_keys_win() -> None:
+    named = """
+[actions.tell]
+to = "api"
+method = "PUT"
+json = { a = 1, deep = { b = 2, list = [1, 2] } }
+[actions.tell-more]
+use = "tell"
+json = { deep = { c = "{{ prompt.name }}", list = [3] } }
+"""
+    whole = '{ to = "api", method = "PATCH", json = { a = 1, deep = { b = 2, c = "{{ prompt.name }}", list = [3] } } }'
+    assert keys(named + rule('{ use = "tell-more", method = "PATCH" }')) == keys(rule(whole))
+
+
+def test_an_action_is_known_by_what_it_says_wherever_it_is_written() -> None:
+    named = '[actions.tell]\nto = "log"\ntext = "hello"\n'
+    assert keys(named + rule('{ use = "tell" }')) == keys(rule('{ text = "hello", to = "log" }'))
+    assert keys(named + rule('{ use = "tell", text = "bye" }')) != keys(named + rule('{ use = "tell" }'))
+    assert keys(rule('{ to = "log" }, { to = "log", id = "again" }'))[1] == "again"
+
+
+def test_two_equal_actions_of_a_rule_need_an_id() -> None:
+    named = '[actions.tell]\nto = "log"\n'
+    assert problems(named + rule('{ use = "tell" }, { to = "log" }')) == [
+        "rules.toml:5: rules[0].actions[1]: the same as actions[0]; give one of them an `id`"
+    ]
+
+
+@pytest.mark.parametrize("id", ["5", '""', "{ a = 1 }"])
+def test_an_id_is_a_string(id: str) -> None:
+    assert problems(rule(f'{{ to = "log", id = {id} }}'))[0].startswith(
+        "rules.toml:3: rules[0].actions[0].id: expected a string"
+    )
+
+
+def test_a_use_that_leads_nowhere_is_told_where_it_is_written() -> None:
+    text = """[actions.a]
+use = "b"
+[actions.b]
+use = "a"
+[actions.tell]
+to = "log"
+[actions.lost]
+use = "tel"
+[actions.odd]
+use = 5
+[actions.own]
+use = "own"
+[actions]
+wrong = 1
+"""
+    assert problems(text + rule('{ use = "tll" }, { use = "a" }, { use = "lost" }')) == [
+        "rules.toml:2: actions.a.use: goes round in a circle: a → b → a",
+        "rules.toml:4: actions.b.use: goes round in a circle: b → a → b",
+        'rules.toml:8: actions.lost.use: no action "tel"; did you mean "tell"?',
+        "rules.toml:10: actions.odd.use: expected an action's name, got 5",
+        "rules.toml:12: actions.own.use: goes round in a circle: own → own",
+        "rules.toml:14: actions.wrong: expected a table, got 1",
+        'rules.toml:17: rules[0].actions[0].use: no action "tll"; did you mean "tell"?',
+    ]
+
+
+def test_a_fault_in_a_named_action_is_told_once_where_it_is_written() -> None:
+    text = """[actions.tell]
+to = "team"
+text = "{{ promt.name }}"
+color = "{{ prompt.nme }}"
+txt = "a"
+"""
+    assert problems(text + rule('{ use = "tell" }') + rule('{ use = "tell", color = "{{ x }}" }', "s")) == [
+        'rules.toml:5: actions.tell.txt: unknown key; did you mean "text"?',
+    ]
+    text = text.replace('txt = "a"\n', "")
+    assert problems(text + rule('{ use = "tell" }') + rule('{ use = "tell", color = "{{ x }}" }', "s")) == [
+        'rules.toml:3: actions.tell.text: `promt`: unknown name; did you mean "prompt"?',
+        'rules.toml:4: actions.tell.color: line 1: `prompt.nme`: unknown name; did you mean "name"?',
+        "rules.toml:10: rules[1].actions[0].color: `x`: unknown name",
+    ]
+
+
+def test_a_chain_of_a_hundred_is_fine_and_no_longer() -> None:
+    chain = '[actions.a0]\nto = "log"\n' + "".join(f'[actions.a{n}]\nuse = "a{n - 1}"\n' for n in range(1, 102))
+    assert writers(chain.split("[actions.a100]")[0] + rule('{ use = "a98" }'))
+    found = problems(chain + rule('{ use = "a101" }'))
+    assert found[-1] == "rules.toml:207: rules[0].actions[0].use: goes on through more than 100 actions"
+
+
+def test_one_change_of_a_named_action_changes_the_digest() -> None:
+    text = '[actions.tell]\nto = "log"\ntext = "a"\n' + rule('{ use = "tell" }')
+    assert ruleset(text).digest != ruleset(text.replace('"a"', '"b"')).digest
+    assert ruleset(text).digest == ruleset(rule('{ to = "log", text = "a" }')).digest
+
+
+# ---- destinations that extend others
+
+
+def test_a_file_of_a_destination_is_no_table_to_merge_into() -> None:
+    write("body.json", '{"a": 1, "b": {"c": 2}}')
+    text = """[destinations.base]
+type = "http"
+url = "https://example.com"
+json = { file = "body.json" }
+[destinations.heir]
+extends = "base"
+json = { b = { d = 3 } }
+"""
+    (writer,) = writers(text + rule('{ to = "heir", json = { e = 4 } }'))
+    assert isinstance(writer, HttpWriter)
+    assert writer.body is not None
+    assert writer.body[1].render({}) == {"a": 1, "b": {"c": 2, "d": 3}, "e": 4}
+
+
+def test_a_destination_cannot_inherit_the_keys_of_another_type() -> None:
+    text = '[destinations.heir]\nextends = "team"\ntype = "http"\nurl = "https://example.com"\n'
+    assert problems(text + rule('{ to = "heir" }')) == [
+        'rules.toml:3: destinations.heir.type: http has no `webhook_url`, which "team" gives it: '
+        "that one has another type"
+    ]
+
+
+def test_extending_goes_on_for_a_hundred_destinations_and_no_longer() -> None:
+    chain = '[destinations.d0]\ntype = "log"\n' + "".join(
+        f'[destinations.d{n}]\nextends = "d{n - 1}"\n' for n in range(1, 101)
+    )
+    assert problems(chain + rule('{ to = "log" }')) == [
+        "rules.toml:202: destinations.d100.extends: goes on through more than 100 destinations"
+    ]
+
+
+# ---- files
+
+
+def test_faults_in_a_file_are_told_in_that_file() -> None:
+    write("t.txt", "fine\n\n{{ prompt.nme }}\n")
+    write("b.json", '[\n  {"type": "section", "text": ["{{ a }}", {"x}\\"]": "{{ prompt.nme }}"}]}\n]')
+    write("j.toml", 'a = 1\n[deep]\nb = [1, "{{ y }}"]\n')
+    text = """[actions.tell]
+to = "team"
+text = { file = "t.txt" }
+blocks = { file = "b.json" }
+"""
+    assert problems(text + rule('{ use = "tell" }, { to = "api", json = { file = "j.toml" } }')) == [
+        "b.json:2: actions.tell.blocks[0].text[0]: `a`: unknown name",
+        'b.json:2: actions.tell.blocks[0].text[1].x}"]: line 1: `prompt.nme`: unknown name; did you mean "name"?',
+        "j.toml:3: rules[0].actions[1].json.deep.b[1]: `y`: unknown name",
+        't.txt:3: actions.tell.text: line 3: `prompt.nme`: unknown name; did you mean "name"?',
+    ]
+
+
+def test_what_is_no_tree_or_text_is_told_with_its_place() -> None:
+    write("a.json", '{"a": 1,\n "b" 2}')
+    write("b.toml", "a = 1\nb = = 2\n")
+    write("c.json", "[" * 102 + "]" * 102)
+    write("d.json", "[" * 100_000)
+    write("f.txt", "x" * 2**21)
+    Path("e.txt").write_bytes(b"\x89PNG\xff")
+    names = ["a.json", "b.toml", "c.json", "d.json", "e.txt", "f.txt", "gone.txt", "."]
+    actions = [f'{{ to = "log", id = "{n}", {"body" if "txt" in n else "json"} = {{ file = "{n}" }} }}' for n in names]
+    assert sorted(problems(rule(",\n".join(actions)))) == [
+        "a.json:2: rules[0].actions[0].json: not JSON: JSON is malformed: expected ':'",
+        "b.toml:2: rules[0].actions[1].json: not TOML: Invalid value",
+        "rules.toml:10: rules[0].actions[7].json.file: . cannot be read: Is a directory",
+        "rules.toml:5: rules[0].actions[2].json.file: c.json: nested too deeply",
+        "rules.toml:6: rules[0].actions[3].json.file: d.json: nested too deeply",
+        "rules.toml:7: rules[0].actions[4].body.file: e.txt cannot be read: it is not UTF-8 text",
+        "rules.toml:8: rules[0].actions[5].body.file: f.txt: larger than 1 MiB, which no message may be",
+        "rules.toml:9: rules[0].actions[6].body.file: gone.txt cannot be read: No such file or directory",
+    ]
+
+
+def test_an_action_may_change_a_part_of_a_file() -> None:
+    write("j.json", '{"a": "{{ prompt.name }}", "b": {"c": 2}}')
+    text = '[actions.put]\nto = "api"\njson = { file = "j.json" }\n'
+    (writer,) = writers(text + rule('{ use = "put", json = { b = { d = "{{ prompt.version }}" } } }'))
+    assert isinstance(writer, HttpWriter)
+    assert writer.body is not None
+    context = {"prompt": {"name": "n", "version": 4}}
+    assert writer.body[1].render(context) == {"a": "n", "b": {"c": 2, "d": 4}}
+    assert problems(text + rule('{ use = "put", json = { b = { c = "{{ z }}" } } }')) == [
+        "rules.toml:6: rules[0].actions[0].json.b.c: `z`: unknown name"
+    ]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_text() -> None:
+    write("t.txt", "\ufeffhello")
+    write("j.json", '\ufeff{"a": 1}')
+    log, api = writers(rule('{ to = "log", text = { file = "t.txt" } }, { to = "api", json = { file = "j.json" } }'))
+    assert isinstance(log, LogWriter)
+    assert log.text is not None
+    assert (log.text.source, isinstance(api, HttpWriter)) == ("hello", True)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=50)
+@given(JSON, st.sampled_from([None, 1]))
+def test_everything_in_a_json_file_has_its_place(tree: Json, indent: int | None) -> None:
+    text = json.dumps(tree, indent=indent, ensure_ascii=False)
+    lines = text.split("\n")
+    inserted = tree_of("f.json", text)
+    for path in _paths(tree):
+        place = inserted.place(path)
+        here = lines[place.line - 1][place.column - 1 :]
+        last = path[-1]
+        assert here.startswith(
+            json.dumps(last, ensure_ascii=False) if isinstance(last, str) else tuple('"{[-0123456789tfn')
+        )
+
+
+def _paths(tree: Json, above: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inner: list[tuple[str | int, Json]] = []
+    if isinstance(tree, Mapping):
+        inner = list(tree.items())
+    elif isinstance(tree, list):
+        inner = list(enumerate(tree))
+    return [path for key, value in inner for path in ((*above, key), *_paths(value, (*above, key)))]
+
+
+def test_a_slack_message_may_be_a_file_of_blocks() -> None:
+    write("b.toml", "x = 1\n")
+    assert problems(rule('{ to = "team", blocks = { file = "b.toml" } }')) == [
+        "b.toml:1: rules[0].actions[0].blocks: expected a list"
+    ]
+    write("b.json", '[{"type": "divider"}, {"$for": "m in change.moved", "$do": {"type": "{{ m.label }}"}}]')
+    (writer,) = writers(rule('{ to = "team", blocks = { file = "b.json" } }'))
+    assert isinstance(writer, SlackWriter)
+    assert writer.blocks is not None
