@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.domain.event import PromptKey
 from router.domain.json import Json
 from router.domain.problem import RulesError
 from router.engine.action import HttpWriter, LogWriter, SlackWriter, Writer
+from router.engine.preview import preview
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile.inserted import tree_of
 from router.service.outside import Disk
 from router.service.rulebook import load
+from tests.build import prompt_event
 
 HEAD = """[sources.prod]
 secret = "${SECRET}"
@@ -308,3 +311,141 @@ def test_a_slack_message_may_be_a_file_of_blocks() -> None:
     (writer,) = writers(rule('{ to = "team", blocks = { file = "b.json" } }'))
     assert isinstance(writer, SlackWriter)
     assert writer.blocks is not None
+
+
+# ---- a templated `to`
+
+TEAMS = """[destinations.search-team]
+extends = "team"
+[destinations.checkout-team]
+extends = "team"
+[destinations.oncall]
+type = "email"
+smtp = "smtp://mail.example.com"
+from = "a@example.com"
+[vars]
+teams = { search = "search-team", checkout = "checkout-team" }
+folders = { search = { to = "search-team", color = "blue" }, api = { to = "api" } }
+"""
+
+
+def reached(to: str, rest: str = "") -> list[str]:
+    """Return the destinations that an action with this `to` can reach."""
+    (only,) = ruleset(TEAMS + rule(f"{{ to = {to}{rest} }}")).rules
+    return [target.destination for target in only.actions[0].targets]
+
+
+@pytest.mark.parametrize(
+    ("to", "names"),
+    [
+        ("'{{ vars.teams[prompt.folder] }}'", ["search-team", "checkout-team"]),
+        ("'{{ vars.teams[prompt.folder] | default(\"log\") }}'", ["log", "search-team", "checkout-team"]),
+        ("'{{ vars.teams[label] or \"log\" }}'", ["log", "search-team", "checkout-team"]),
+        ("'{{ vars.folders[prompt.folder].to }}'", ["api", "search-team"]),
+        ('\'{{ vars["folders"][label]["to"] }}\'', ["api", "search-team"]),
+        ("'{{ prompt.folder }}-team'", ["search-team", "checkout-team"]),
+        ("'{{ prompt.folder ~ \"-team\" }}'", ["search-team", "checkout-team"]),
+        ('\'{{ "log" if label else "team" }}\'', ["team", "log"]),
+        ("'{% if label %}log{% elif prompt.version > 3 %} team {% else %}api{% endif %}'", ["team", "api", "log"]),
+        ("'{% set f = prompt.folder %}{{ vars.teams[f] }}'", ["search-team", "checkout-team"]),
+        ("['log', '{{ vars.teams.search }}']", ["log", "search-team"]),
+    ],
+)
+def test_what_a_template_of_a_name_can_come_to_is_known_at_load(to: str, names: list[str]) -> None:
+    assert reached(to) == names
+
+
+def test_where_nothing_can_be_seen_every_destination_may_be_meant() -> None:
+    assert reached("'{{ prompt.folder }}'", ', recipients = ["b@example.com"]') == [
+        "team",
+        "api",
+        "log",
+        "search-team",
+        "checkout-team",
+        "oncall",
+    ]
+    assert problems(TEAMS + rule("{ to = '{{ prompt.folder | lower }}' }")) == [
+        'rules.toml:14: rules[0].actions[0]: nobody to write to: give `recipients` here or in destination "oncall"'
+    ]
+
+
+def test_what_is_no_destination_is_told_where_it_is_written() -> None:
+    text = TEAMS.replace('"checkout-team" }', '"chekout-team" }')
+    assert problems(text + rule("{ to = '{{ vars.teams[prompt.folder] }}' }")) == [
+        'rules.toml:10: vars.teams.checkout: no destination "chekout-team"; did you mean "checkout-team"?'
+    ]
+    assert problems(TEAMS + rule("{ to = ['{{ label }}-crew', '{{ author }}', '{{ vars.team }}', 'x'] }")) == [
+        'rules.toml:14: rules[0].actions[0].to[0]: no destination is named like "*-crew"',
+        "rules.toml:14: rules[0].actions[0].to[1]: `author`: `to` may depend on vars, prompt, label only",
+        'rules.toml:14: rules[0].actions[0].to[2]: line 1: `vars.team`: unknown name; did you mean "teams"?',
+        'rules.toml:14: rules[0].actions[0].to[3]: no destination "x"',
+    ]
+
+
+def test_the_keys_of_an_action_are_checked_for_every_destination_that_it_may_reach() -> None:
+    to = "to = '{{ vars.folders[prompt.folder].to }}'"
+    assert problems(TEAMS + rule(f"{{ {to}, subject = 'a' }}")) == [
+        "rules.toml:14: rules[0].actions[0].subject: unknown key for http and slack"
+    ]
+    assert problems(TEAMS + rule(f"{{ {to}, path = '{{{{ x }}}}', text = '{{{{ y }}}}' }}")) == [
+        "rules.toml:14: rules[0].actions[0].path: `x`: unknown name",
+        "rules.toml:14: rules[0].actions[0].text: `y`: unknown name",
+    ]
+
+
+def test_a_value_that_is_not_set_may_be_any_destination() -> None:
+    write("rules.toml", HEAD + '[vars]\nto = "${TO}"\n' + rule("{ to = '{{ vars.to }}' }"))
+    assert load("rules.toml", Disk(OUTSIDE), missing="placeholder").ruleset.rules[0].actions[0].targets
+
+
+def test_a_name_that_cannot_be_had_for_an_event_is_refused_at_load() -> None:
+    text = TEAMS + rule("{ to = '{{ vars.teams[prompt.folder] }}' }") + 'match = { type = "monitor-alert" }\n'
+    assert problems(text) == [
+        "rules.toml:14: rules[0].actions[0]: fails for a monitor-alert event: line 1: 'None' has no attribute 'folder'"
+    ]
+
+
+def deliveries(to: str, name: str, rest: str = "") -> list[tuple[str, str, str]]:
+    rules = ruleset(TEAMS + rule(f"{{ to = {to}{rest} }}"))
+    key = PromptKey("prod", "project", name)
+    result = preview(rules, prompt_event("created", 1, ["production"], updated=0, key=key))
+    return [(one.destination, one.status, one.reason) for one in result.plan.deliveries]
+
+
+def test_a_delivery_goes_where_the_template_says() -> None:
+    assert deliveries("'{{ vars.teams[prompt.folder] }}'", "search/a") == [("search-team", "captured", "")]
+    assert deliveries("'{{ prompt.folder }}-team'", "checkout/a") == [("checkout-team", "captured", "")]
+    twice = "['search-team', '{{ vars.teams[prompt.folder] }}']"
+    assert deliveries(twice, "search/a") == [("search-team", "captured", "")]
+
+
+def test_a_delivery_that_reaches_nobody_is_dead_and_tells_why() -> None:
+    lookup = "'{{ vars.teams[prompt.folder] }}'"
+    assert deliveries(lookup, "payments/a") == [
+        ("{{ vars.teams[prompt.folder] }}", "dead", "`to` cannot be rendered: line 1: there is no `payments` here")
+    ]
+    assert deliveries("'{{ prompt.folder }}-team'", "payments/a") == [
+        ("payments-team", "dead", '`to` came to "payments-team", which is no destination')
+    ]
+    nothing = "'{{ prompt.tags | join }}'"
+    assert deliveries(nothing, "a", ', recipients = ["a@example.com"]') == [
+        ("{{ prompt.tags | join }}", "dead", "`to` came to nothing")
+    ]
+    assert problems(TEAMS + rule("{ to = '{% if label %}log{% endif %}' }")) == [
+        "rules.toml:14: rules[0].actions[0].to: it can come to nothing: name a destination for that case as well, "
+        "or keep it away with `if`"
+    ]
+
+
+def test_a_prompts_name_leads_nowhere_that_the_rule_does_not_name() -> None:
+    assert deliveries("'{{ prompt.folder }}-team'", "api/a")[0][1] == "dead"
+    assert deliveries("'{{ prompt.folder }}-team'", "log\n/a")[0][1] == "dead"
+
+
+def test_an_if_may_keep_a_template_of_a_name_from_failing() -> None:
+    guarded = ", if = 'prompt.folder in vars.teams'"
+    lookup = "'{{ vars.teams[prompt.folder] }}'"
+    assert deliveries(lookup, "payments/a", guarded) == [
+        ("{{ vars.teams[prompt.folder] }}", "skipped", "its `if` is false")
+    ]
+    assert deliveries(lookup, "search/a", guarded) == [("search-team", "captured", "")]

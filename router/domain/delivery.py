@@ -22,6 +22,7 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     `key` is the idempotency key: a digest of firing, action and destination. `action` is the action's own
     identity (its `id` or the digest of its table), `position` its place in the rule, for people.
     `message` None: it could not be rendered (status dead) or its `if` said no (status skipped); `reason` says why.
+    Where a templated `to` came to no destination, `destination` is what it came to, or the template if it failed.
     `order`: deliveries of one destination that share it go one after the other. None: it waits for no other.
     """
 

@@ -46,9 +46,13 @@ from router.engine.template import (
     compile_template,
     compile_tree,
 )
+from router.engine.to import compile_to
 
 Path: TypeAlias = tuple[str | int, ...]
 Faults: TypeAlias = list[tuple[Path, str]]
+
+LONGEST_NAME: Final = 200
+"""Characters of what is no destination's name that are kept."""
 
 COMMON_KEYS: Final = frozenset({"to", "id", "if"})
 
@@ -202,13 +206,50 @@ class Target(Struct, frozen=True, kw_only=True):
     ordered: bool = False
 
 
+class Nowhere(Struct, frozen=True):
+    """`to` came to what is no destination: `destination` is that text, or the template if it could not be rendered.
+
+    `type` is that of the first destination that it could have come to.
+    """
+
+    destination: str
+    type: DestinationType
+    reason: str
+
+
 class CompiledAction(Struct, frozen=True, kw_only=True):
-    """`key` is the action's identity: its `id`, else the digest of its table; `position` its place in the rule."""
+    """`key` is the action's identity: its `id`, else the digest of its table; `position` its place in the rule.
+
+    `to` are names of destinations and templates of names, `targets` all that these can come to.
+    """
 
     key: str
     position: int
     condition: Expression | None
+    to: tuple[Template, ...]
     targets: tuple[Target, ...]
+
+    def reached(self, context: Context) -> list[Target | Nowhere]:
+        """Return the destinations that are meant in `context`, each once."""
+        found: dict[str, Target | Nowhere] = {}
+        for template in self.to:
+            one = self._reached(template, context)
+            found.setdefault(one.destination, one)
+        return list(found.values())
+
+    def _reached(self, template: Template, context: Context) -> Target | Nowhere:
+        type = self.targets[0].type
+        try:
+            name = template.render(context).strip()
+        except TemplateError as error:
+            return Nowhere(template.source, type, f"`to` cannot be rendered: {error}")
+        if not name:
+            return Nowhere(template.source, type, "`to` came to nothing")
+        for target in self.targets:
+            if target.destination == name:
+                return target
+        name = name[:LONGEST_NAME]
+        return Nowhere(name, type, f'`to` came to "{name}", which is no destination')
 
 
 def write(writer: Writer, scene: Scene) -> Message:
@@ -234,7 +275,7 @@ def compile_action(
 ) -> tuple[CompiledAction, Faults]:
     """Return the compiled action, and every fault as (path below the action or `destinations.NAME`, what)."""
     faults: Faults = []
-    names = _destination_names(table.get("to"), destinations, faults)
+    to, names = _destination_names(table.get("to"), destinations, vars, faults)
     types = {destinations[name].type for name in names}
     known = COMMON_KEYS.union(*(ACTION_KEYS[type] for type in types))
     if types:
@@ -255,24 +296,34 @@ def compile_action(
         ordered = destination.limits.ordered
         targets.append(Target(destination=name, type=destination.type, writer=writer, ordered=ordered))
         faults += reader.faults
-    return CompiledAction(key=key, position=position, condition=condition, targets=tuple(targets)), faults
+    action = CompiledAction(key=key, position=position, condition=condition, to=to, targets=tuple(targets))
+    return action, faults
 
 
-def _destination_names(to: Json, destinations: Mapping[str, AnyDestination], faults: Faults) -> list[str]:
+def _destination_names(
+    to: Json, destinations: Mapping[str, AnyDestination], vars: Mapping[str, Json], faults: Faults
+) -> tuple[tuple[Template, ...], list[str]]:
+    """Return `to`, compiled, and every destination that it can come to."""
     if to is None:
         faults.append(((), "`to` is missing: the name of a destination or a list of names"))
-        return []
-    names = [to] if isinstance(to, str) else to
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return (), []
+    written = [to] if isinstance(to, str) else to
+    if not isinstance(written, list) or not written or not all(isinstance(name, str) for name in written):
         faults.append((("to",), "expected the name of a destination or a list of names"))
-        return []
-    for index, name in enumerate(names):
+        return (), []
+    templates: list[Template] = []
+    names: dict[str, None] = {}
+    for index, name in enumerate(written):
         path: Path = ("to",) if isinstance(to, str) else ("to", index)
-        if name not in destinations:
-            faults.append((path, f'no destination "{name}"{suggestion(str(name), destinations)}'))
-        elif name in names[:index]:
+        template, possible, wrong = compile_to(str(name), path, vars, destinations)
+        faults += wrong
+        names |= dict.fromkeys(possible)
+        if template is None:
+            continue
+        if name in written[:index]:
             faults.append((path, f'"{name}" is named twice'))
-    return [name for name in dict.fromkeys(map(str, names)) if name in destinations]
+        templates.append(template)
+    return tuple(templates), list(names)
 
 
 class _NotAString(ValueError):

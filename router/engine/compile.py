@@ -56,7 +56,7 @@ def _compile_rule(file: RulesFile, spec: RuleSpec, vocabulary: Vocabulary, probl
         action, action_faults = compile_action(table, position, key, file.destinations, file.vars)
         actions.append(action)
         for below, what in action_faults:
-            fault(below if below[:1] == ("destinations",) else (*where, "actions", position, *below), what)
+            fault(below if below[:1] in (("destinations",), ("vars",)) else (*where, "actions", position, *below), what)
     return Rule(
         name=spec.name,
         description=spec.description,

@@ -15,7 +15,7 @@ from router.domain.delivery import NewDelivery
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, Firing, Later, RuleAnswer, RuleVerdict
-from router.engine.action import CompiledAction, Scene, Skipped, Target, order_of, write
+from router.engine.action import CompiledAction, Nowhere, Scene, Skipped, Target, order_of, write
 from router.engine.context import Told, context_of
 from router.engine.firing import digest, firings_of
 from router.engine.ruleset import Rule, Ruleset
@@ -126,11 +126,15 @@ def deliver(
     scene = msgspec.structs.replace(scene, context=context_of(scene.told, scene.setting))
     unsent = capture or rule.mode == "shadow"
     return [
-        _delivery(firing, action, target, scene, unsent=unsent) for action in rule.actions for target in action.targets
+        _delivery(firing, action, target, scene, unsent=unsent)
+        for action in rule.actions
+        for target in action.reached(scene.context)
     ]
 
 
-def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Scene, *, unsent: bool) -> NewDelivery:
+def _delivery(
+    firing: Firing, action: CompiledAction, target: Target | Nowhere, scene: Scene, *, unsent: bool
+) -> NewDelivery:
     key = digest(firing.id, action.key, target.destination)
     scene = msgspec.structs.replace(scene, context=scene.context | {"delivery": {"key": key}})
     delivery = NewDelivery(
@@ -144,11 +148,13 @@ def _delivery(firing: Firing, action: CompiledAction, target: Target, scene: Sce
         status="captured" if unsent else "pending",
         message=None,
         about_trouble=any(one.change.event.source == ROUTER_SOURCE for one in scene.told),
-        order=order_of(target, scene),
+        order=None if isinstance(target, Nowhere) else order_of(target, scene),
     )
     try:
         if action.condition is not None and not action.condition.truth(scene.context):
             return msgspec.structs.replace(delivery, status="skipped", reason="its `if` is false")
+        if isinstance(target, Nowhere):
+            return msgspec.structs.replace(delivery, status="dead", reason=target.reason)
         return msgspec.structs.replace(delivery, message=write(target.writer, scene))
     except Skipped as reason:
         return msgspec.structs.replace(delivery, status="skipped", reason=str(reason))

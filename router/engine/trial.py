@@ -76,6 +76,19 @@ def tells_several(rule: Rule) -> bool:
     return rule.throttle is not None or rule.collect is not None or rule.group == "prompt"
 
 
+class _To(Struct, frozen=True):
+    """A template of a destination's name. What it can find in `vars` was checked already, all of it."""
+
+    template: Template
+
+
+class _Anything(dict[str, object]):
+    """Stands for `vars`: whatever is looked up in it is there."""
+
+    def __missing__(self, _: str) -> "_Anything":
+        return self
+
+
 class _Trials:
     """The trial changes, and what became of everything that was tried with them. A bit set stands for a set of them:
     bit `n` for the change number `n`.
@@ -84,7 +97,7 @@ class _Trials:
     def __init__(self, vars: Mapping[str, Json]) -> None:
         self._vars = vars
         self._scenes = [_scene([change], vars) for _, change in TRIALS]
-        self._failed: dict[Piece, int] = {}
+        self._failed: dict[Piece | _To, int] = {}
         self._held: dict[Expression, int] = {}
         self._matched: dict[bytes, int] = {}
 
@@ -103,7 +116,8 @@ class _Trials:
         condition = action.condition
         taken = matched if condition is None else matched & self.held(condition)
         failed = 0 if condition is None else matched & self.failed(condition)
-        pieces = [piece for target in action.targets for piece in _pieces(target.writer)]
+        pieces: list[Piece | _To] = [_To(template) for template in action.to if not template.static]
+        pieces += [piece for target in action.targets for piece in _pieces(target.writer)]
         for piece in pieces:
             failed |= taken & self.failed(piece)
         if failed:
@@ -128,7 +142,7 @@ class _Trials:
             return f"fails for several changes together: {error}"
         return None
 
-    def failed(self, piece: Piece) -> int:
+    def failed(self, piece: Piece | _To) -> int:
         """Return the changes for which it cannot be rendered."""
         if piece not in self._failed:
             self._failed[piece] = _set_of(self._fault_of(piece, number) is not None for number in range(len(TRIALS)))
@@ -146,7 +160,7 @@ class _Trials:
         except RouterError:
             return False
 
-    def _fault_of(self, piece: Piece, number: int) -> str | None:
+    def _fault_of(self, piece: Piece | _To, number: int) -> str | None:
         context = self._scenes[number].context
         try:
             match piece:
@@ -154,6 +168,8 @@ class _Trials:
                     checked_path(piece, context)
                 case Template() | Tree():
                     piece.render(context)
+                case _To():
+                    piece.template.render(context | {"vars": _Anything()})
                 case Expression():
                     piece.value(context)
         except RouterError as error:

@@ -1,7 +1,7 @@
 """Templates: Jinja in a sandbox, strict about names, bounded in time and size, escaped as the channel needs it."""
 
 from router.engine.template.budget import MAX_ITERATIONS, MAX_OUTPUT, MAX_SECONDS, TemplateError
-from router.engine.template.compiled import Expression, Template, compile_expression, compile_template
+from router.engine.template.compiled import Expression, Template, compile_expression, compile_template, parse_template
 from router.engine.template.escape import Channel
 from router.engine.template.lenient import lenient
 from router.engine.template.tree import Piece, Tree, TreeErrors, compile_tree
@@ -21,4 +21,5 @@ __all__ = [
     "compile_template",
     "compile_tree",
     "lenient",
+    "parse_template",
 ]

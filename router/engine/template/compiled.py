@@ -175,6 +175,11 @@ def compile_expression(
     return expression
 
 
+def parse_template(source: str) -> nodes.Template:
+    """Return a template's tree, for who wants to know what it can come to. Raises TemplateError."""
+    return _template_tree(source)[0]
+
+
 def single_expression(source: str) -> str | None:
     """Return what stands between `{{` and `}}` if the text is nothing else."""
     if found := _INSERT.fullmatch(source):

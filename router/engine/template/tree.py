@@ -33,17 +33,13 @@ class TreeErrors(RouterError):
         self.faults = faults
 
 
-Piece: TypeAlias = "Template | Expression | Tree"
-"""A part of a message that can be rendered by itself."""
-
-
 class _Constant(Struct, frozen=True):
     value: Json
 
     def render(self, _context: Mapping[str, object]) -> Json:
         return self.value
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> "Iterator[Piece]":
         yield from ()
 
 
@@ -53,7 +49,7 @@ class _Text(Struct, frozen=True):
     def render(self, context: Mapping[str, object]) -> Json:
         return self.template.render(context)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> "Iterator[Piece]":
         return self.template.pieces()
 
 
@@ -66,7 +62,7 @@ class _Native(Struct, frozen=True):
     def render(self, context: Mapping[str, object]) -> Json:
         return _escape(self.expression.value(context), self.channel)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> "Iterator[Piece]":
         yield self.expression
 
 
@@ -76,7 +72,7 @@ class _Table(Struct, frozen=True):
     def render(self, context: Mapping[str, object]) -> Json:
         return {key: node.render(context) for key, node in self.entries}
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> "Iterator[Piece]":
         for _, node in self.entries:
             yield from node.pieces()
 
@@ -116,7 +112,7 @@ class _List(Struct, frozen=True):
                 rendered.append(item.render(context))
         return rendered
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> "Iterator[Piece]":
         for item in self.items:
             if isinstance(item, _Loop):
                 yield Tree(_List((item,)))  # what is inside knows names that only the loop has
@@ -136,9 +132,13 @@ class Tree(Struct, frozen=True):
         """Return the JSON value. Raises TemplateError."""
         return self.root.render(context)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> "Iterator[Piece]":
         """Yield what in it can fail, each by itself: if all can be rendered, so can the tree."""
         return self.root.pieces()
+
+
+Piece: TypeAlias = Template | Expression | Tree
+"""A part of a message that can be rendered by itself."""
 
 
 def compile_tree(tree: Json, channel: Channel, *, vars: Mapping[str, Json] | None = None) -> Tree:
