@@ -143,6 +143,42 @@ def test_a_loop_in_a_list_stands_for_its_items() -> None:
 
 
 @pytest.mark.parametrize(
+    ("clause", "labels"),
+    [
+        ("c in changes if c.label == 'l2'", ["l2"]),
+        ("c in changes if c.label == ' if '", []),
+        ("c in (changes if prompt.version > 3 else [])", ["l1", "l2"]),
+        ("c in [changes[0] if label else changes[1]] if not change.rollback", ["l1"]),
+        ("c in changes | selectattr('label', 'equalto', 'l1') | list", ["l1"]),
+    ],
+)
+def test_a_loop_may_take_only_some_items(clause: str, labels: list[str]) -> None:
+    assert tree([{"$for": clause, "$do": "{{ c.label }}"}]) == labels
+
+
+@pytest.mark.parametrize(
+    ("loop", "path", "fault"),
+    [
+        ({"$for": "c in changes if c.nme"}, (0,), 'expected { "$for" = "x in list", "$do" = … }'),
+        ({"$for": "c in changes if c.lbel", "$do": 1}, (0, "$for"), 'did you mean "label"'),
+        ({"$for": "m in change.moved", "$do": ["{{ m.frm }}"]}, (0, "$do", 0), 'did you mean "from"'),
+        ({"$for": "c of changes", "$do": 1}, (0, "$for"), "expected `x in list`"),
+        ({"$for": "c in changes if", "$do": 1}, (0, "$for"), "line 1: "),
+        ({"$for": "c in changes if a else b", "$do": 1}, (0, "$for"), "line 1: "),
+        ({"$for": "c in 'it", "$do": 1}, (0, "$for"), "line 1: "),
+        ({"$for": 5, "$do": 1}, (0,), "expected"),
+        ({"a": {"$for": "c in changes", "$do": 1}}, (0, "a"), "`$for` stands only in a list"),
+    ],
+)
+def test_what_is_wrong_with_a_loop_is_told_in_its_place(loop: Any, path: tuple[str | int, ...], fault: str) -> None:
+    with pytest.raises(TreeErrors) as error:
+        compile_tree([loop], "text")
+    ((where, what),) = error.value.faults
+    assert where == path
+    assert fault in what
+
+
+@pytest.mark.parametrize(
     ("source", "fault"),
     [
         ("{{ prompt.nme }}", 'did you mean "name"'),

@@ -180,6 +180,25 @@ def parse_template(source: str) -> nodes.Template:
     return _template_tree(source)[0]
 
 
+def loop_clause(source: str) -> tuple[tuple[str, ...], str, str | None]:
+    """Return the names, the list and the condition of `x, y in list if condition`. Raises TemplateError."""
+    left, found, right = source.partition(" in ")
+    names = tuple(name.strip() for name in left.split(","))
+    if not found or not all(name.isidentifier() for name in names):
+        raise TemplateError("expected `x in list`")
+    items, condition, depth = "", None, 0
+    with _syntax(source):
+        for _, kind, word in sandbox("text").lex(f"{{{{ {right} }}}}"):
+            depth += (word in "([{") - (word in ")]}") if kind == "operator" else 0
+            if kind == "name" and word == "if" and depth == 0 and condition is None:
+                condition = ""
+            elif kind not in ("variable_begin", "variable_end") and condition is None:
+                items += word
+            elif kind not in ("variable_begin", "variable_end"):
+                condition = f"{condition}{word}"
+    return names, items.strip(), None if condition is None else condition.strip()
+
+
 def single_expression(source: str) -> str | None:
     """Return what stands between `{{` and `}}` if the text is nothing else."""
     if found := _INSERT.fullmatch(source):

@@ -14,6 +14,7 @@ from router.engine.template.compiled import (
     compile_expression,
     compile_template,
     escaped,
+    loop_clause,
     single_expression,
 )
 from router.engine.template.escape import Channel
@@ -78,10 +79,11 @@ class _Table(Struct, frozen=True):
 
 
 class _Loop(Struct, frozen=True):
-    """`{ "$for" = "c in changes", "$do" = … }` in a list: one element for each item."""
+    """`{ "$for" = "c in changes if c.rollback", "$do" = … }` in a list: one element for each item."""
 
     names: tuple[str, ...]
     items: Expression
+    condition: Expression | None
     body: "Node"
 
     def each(self, context: Mapping[str, object]) -> list[Json]:
@@ -90,7 +92,8 @@ class _Loop(Struct, frozen=True):
             raise TemplateError(f"`{FOR}` needs a list, `{self.items.source}` is none")
         if len(values) > MAX_ITERATIONS:
             raise TemplateError(f"more than {MAX_ITERATIONS:,} iterations")
-        return [self.body.render({**context, **self._bound(value)}) for value in values]
+        scopes = ({**context, **self._bound(value)} for value in values)
+        return [self.body.render(scope) for scope in scopes if not self.condition or self.condition.truth(scope)]
 
     def _bound(self, value: object) -> dict[str, object]:
         if len(self.names) == 1:
@@ -183,21 +186,25 @@ class _Compiler:
     def _item(self, item: Json, path: Path, scope: Mapping[str, Shape]) -> "Node | _Loop":
         if not isinstance(item, dict) or FOR not in item:
             return self.node(item, path, scope)
-        clause, body = item[FOR], item.get(DO)
-        left, found, right = clause.partition(" in ") if isinstance(clause, str) else ("", "", "")
-        names = tuple(name.strip() for name in left.split(","))
-        if item.keys() != {FOR, DO} or not found or not all(name.isidentifier() for name in names):
+        if item.keys() != {FOR, DO} or not isinstance(item[FOR], str):
             self.faults.append((path, f'expected {{ "{FOR}" = "x in list", "{DO}" = … }}'))
             return _Constant(None)
         try:
-            items = compile_expression(right.strip(), vars=self.vars, names=scope)
+            names, source, test = loop_clause(item[FOR])
+            items = compile_expression(source, vars=self.vars, names=scope)
+            inner = {**scope, **dict.fromkeys(names, self._shape_of_items(source, names, scope))}
+            condition = None if test is None else compile_expression(test, vars=self.vars, names=inner)
         except TemplateError as error:
             self.faults.append(((*path, FOR), str(error)))
             return _Constant(None)
-        known = context_names(self.vars, scope)
-        over = known.get(right.strip(), FREE)
-        shape = over.item if isinstance(over, Each) and len(names) == 1 else FREE
-        return _Loop(names, items, self.node(body, (*path, DO), {**scope, **dict.fromkeys(names, shape)}))
+        return _Loop(names, items, condition, self.node(item[DO], (*path, DO), inner))
+
+    def _shape_of_items(self, source: str, names: tuple[str, ...], scope: Mapping[str, Shape]) -> Shape:
+        """Return what a loop's name has, where a plain name is looped over."""
+        shape: Shape = context_names(self.vars, scope)
+        for step in source.split("."):
+            shape = shape.get(step, FREE) if isinstance(shape, Mapping) else FREE
+        return shape.item if isinstance(shape, Each) and len(names) == 1 else FREE
 
 
 def _escape(value: Json, channel: Channel) -> Json:
