@@ -221,10 +221,10 @@ text = { file = "t.txt" }
 blocks = { file = "b.json" }
 """
     assert problems(text + rule('{ use = "tell" }, { to = "api", json = { file = "j.toml" } }')) == [
+        't.txt:3: actions.tell.text: line 3: `prompt.nme`: unknown name; did you mean "name"?',
         "b.json:2: actions.tell.blocks[0].text[0]: `a`: unknown name",
         'b.json:2: actions.tell.blocks[0].text[1].x}"]: line 1: `prompt.nme`: unknown name; did you mean "name"?',
         "j.toml:3: rules[0].actions[1].json.deep.b[1]: `y`: unknown name",
-        't.txt:3: actions.tell.text: line 3: `prompt.nme`: unknown name; did you mean "name"?',
     ]
 
 

@@ -6,6 +6,7 @@ import rich_click as click
 
 from router.cli.options import Format, format_option, load_offline, print_json
 from router.domain.problem import Problem, RulesError
+from router.engine.lint import lint
 
 
 @click.command()
@@ -25,7 +26,7 @@ def check(rules_path: str, strict: bool, format_: Format) -> None:
     except RulesError as error:
         problems = error.problems
     else:
-        warnings = loaded.file.warnings
+        warnings = lint(loaded.file, loaded.ruleset)
         ruleset = loaded.ruleset
         summary = (
             f"{rules_path}: {_count(len(ruleset.rules), 'rule')}, {_count(len(ruleset.destinations), 'destination')}, "

@@ -6,15 +6,13 @@ skip the resolver. What is checked is what is connected to.
 
 import asyncio
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from router.domain.problem import RouterError
-
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+from router.engine.addresses import is_literal, is_public
 
 
 class AddressRefused(RouterError):
@@ -24,30 +22,6 @@ class AddressRefused(RouterError):
         super().__init__(
             f"{host} is a private, loopback or otherwise local address; say `allow_private = true` if that is meant"
         )
-
-
-def is_public(address: str) -> bool:
-    """Return whether `address` is an address of the public Internet, also when it is wrapped in another one."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return all(one.is_global and not one.is_multicast for one in _unwrapped(parsed))
-
-
-def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
-    """Return the address that is meant: the IPv4 one inside mapped, NAT64, 6to4 and Teredo forms."""
-    if isinstance(address, IPv4Address):
-        return [address]
-    if address.ipv4_mapped:
-        return [address.ipv4_mapped]
-    if address in _NAT64:
-        return [IPv4Address(int(address) & 0xFFFFFFFF)]
-    if address.sixtofour:
-        return [address.sixtofour]
-    if address.teredo:
-        return [*address.teredo]
-    return [address]
 
 
 class GuardedResolver(AbstractResolver):
@@ -76,7 +50,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         super().__init__(resolver=GuardedResolver(), **options)
 
     async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
-        if _is_literal(host) and not is_public(host):
+        if is_literal(host) and not is_public(host):
             raise AddressRefused(host)
         return await super()._resolve_host(host, port, traces)
 
@@ -107,11 +81,3 @@ async def connected(host: str, port: int, *, allow_private: bool) -> socket.sock
             return connection
     assert failed is not None
     raise failed
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True

@@ -20,7 +20,7 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
     problems = [file.problem(path, what) for path, what in faults]
     rules = tuple(_compile_rule(file, spec, vocabulary, problems) for spec in file.rules)
     if problems:
-        raise RulesError(tuple(sorted(set(problems))))
+        raise RulesError(file.in_order(problems))
     canonical = file.canonical()
     ruleset = Ruleset(
         digest=hashlib.sha256(canonical).hexdigest()[:16],
@@ -35,7 +35,7 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
         file.problem(("rules", rule.index, "actions", position), what) for rule, position, what in try_rules(ruleset)
     ]
     if problems:
-        raise RulesError(tuple(sorted(problems)))
+        raise RulesError(file.in_order(problems))
     return ruleset
 
 

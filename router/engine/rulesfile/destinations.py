@@ -23,11 +23,11 @@ from router.engine.rulesfile.expand import HOLE
 from router.engine.rulesfile.merged import LONGEST_CHAIN, laid_over
 from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import WRITTEN_OUT, Reader, shown
+from router.engine.rulesfile.secrecy import looks_secret
 from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINATIONS, LIMITS, NOT_YET, is_later
 from router.engine.suggest import suggestion
 
 SLACK_RATE: Final = Rate(1, timedelta(seconds=1))
-_SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "x-api-key"})
 _BUILD: Final[Mapping[DestinationType, Callable[..., AnyDestination]]] = {
     "slack": SlackDestination,
     "http": HttpDestination,
@@ -116,21 +116,23 @@ def _defaults(reader: Reader, path: Path, type: DestinationType) -> dict[str, De
     reader.refuse_later_expect(path, table)
     for key in table.keys() & ACTION_KEYS[type]:
         _no_mixture(reader, (*path, key), table[key])
-        defaults[key] = reader.contents((*path, key), key, reader.tree((*path, key), table[key], replaced=True))
-    headers = defaults.get("headers")
-    if isinstance(headers, dict):
-        defaults["headers"] = {
-            name: _header(reader, (*path, "headers", name), name, value) for name, value in headers.items()
-        }
+        value = _masked(reader, (*path, key), reader.tree((*path, key), table[key], replaced=True))
+        defaults[key] = reader.contents((*path, key), key, value)
     return defaults
 
 
-def _header(reader: Reader, path: Path, name: str, value: DefaultTree) -> DefaultTree:
-    """Return a header's value; a literal credential is kept like one that came from outside."""
-    if name.lower() not in _SECRET_HEADERS or not isinstance(value, str) or _is_template(value):
-        return value
-    reader.warn(path, WRITTEN_OUT)
-    return Text.secret(value)
+def _masked(reader: Reader, path: Path, value: DefaultTree) -> DefaultTree:
+    """Return `value`; a secret spelled out in it is kept like one that came from outside."""
+    match value:
+        case str() if looks_secret(path[-1], value):
+            reader.warn(path, WRITTEN_OUT)
+            return Text.secret(value)
+        case dict():
+            return {key: _masked(reader, (*path, key), inner) for key, inner in value.items()}
+        case list():
+            return [_masked(reader, (*path, index), inner) for index, inner in enumerate(value)]
+        case _:
+            return value
 
 
 def _no_mixture(reader: Reader, path: Path, value: Json) -> None:

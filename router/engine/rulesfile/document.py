@@ -1,6 +1,6 @@
 """One TOML file: what it says, and where everything in it stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import tomli
@@ -66,6 +66,12 @@ def _inside(value: Json) -> Sequence[Json]:
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list) else ()
+
+
+def in_order(problems: Iterable[Problem], files: Sequence[str]) -> tuple[Problem, ...]:
+    """Return each problem once (what several tables inherit is met several times), file by file."""
+    order = {file: number for number, file in enumerate(files)}
+    return tuple(sorted(set(problems), key=lambda problem: (order.get(problem.place.file, 0), problem)))
 
 
 def dotted(path: Path) -> str:

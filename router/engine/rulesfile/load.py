@@ -1,6 +1,6 @@
 """From the text of a rules file, and of those it includes, to typed values; every fault is told at once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar, cast
 
 import msgspec
@@ -14,7 +14,7 @@ from router.domain.source import Source
 from router.engine.defaults import revealed
 from router.engine.rulesfile.actions import ActionReader
 from router.engine.rulesfile.destinations import read_destinations
-from router.engine.rulesfile.document import dotted, parse, refusal
+from router.engine.rulesfile.document import dotted, in_order, parse, refusal
 from router.engine.rulesfile.expand import Outside, why
 from router.engine.rulesfile.gather import gather
 from router.engine.rulesfile.merged import Merged
@@ -41,6 +41,7 @@ class RulesFile(Struct, frozen=True, kw_only=True):
 
     `vars` are plain, their `${…}` replaced. `matches` and the rules' matches are as written; actions are whole: laid
     over those that they use, the files that they name put in. `warnings`: what is no fault, but worth a look.
+    `files`: every file that was read, the main one first.
     """
 
     path: str
@@ -54,6 +55,7 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     actions: dict[str, JsonObject]
     rules: tuple[RuleSpec, ...]
     warnings: tuple[Problem, ...]
+    files: tuple[str, ...]
     merged: Merged
     said: JsonObject
 
@@ -65,6 +67,10 @@ class RulesFile(Struct, frozen=True, kw_only=True):
         """Return what is wrong at `path`, told where that is written: what an action uses stands in the other one."""
         origin = self.merged.origin(path)
         return Problem(self.merged.place(origin), dotted(origin), what)
+
+    def in_order(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return each problem once, file by file."""
+        return in_order(problems, self.files)
 
     def canonical(self) -> bytes:
         """Return the rules as JSON, the same for whatever order of keys; secret-free, and before any `${…}`."""
@@ -96,7 +102,7 @@ def _read(reader: Reader) -> RulesFile:
     actions = named.named()
     rules = _rules(reader, named)
     if reader.problems:
-        raise RulesError(reader.in_order(reader.problems))
+        raise RulesError(in_order(reader.problems, reader.files))
     return RulesFile(
         path=reader.merged.main.file,
         server=server,
@@ -108,7 +114,8 @@ def _read(reader: Reader) -> RulesFile:
         times=times,
         actions=actions,
         rules=rules,
-        warnings=reader.in_order(reader.warnings),
+        warnings=in_order(reader.warnings, reader.files),
+        files=tuple(reader.files),
         merged=reader.merged,
         said={
             "vars": reader.table(("vars",)),

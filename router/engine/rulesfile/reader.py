@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from typing import Any, Final, Literal, TypeAlias, cast
 
@@ -50,11 +50,6 @@ class Reader:
     def warn(self, path: Path, what: str) -> None:
         path = self.merged.origin(path)
         self.warnings.append(Problem(self.merged.place(path), dotted(path), what))
-
-    def in_order(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Return each problem once (what several destinations inherit is met several times), file by file."""
-        order = {file: number for number, file in enumerate(self.files)}
-        return tuple(sorted(set(problems), key=lambda problem: (order.get(problem.place.file, 0), problem)))
 
     def table(self, path: tuple[str]) -> JsonObject:
         """Return a top-level table of the main file; empty if there is none."""
