@@ -181,3 +181,75 @@ def test_a_secret_that_would_be_stored_with_the_rules(text: str) -> None:
 def test_what_is_no_secret(json: str) -> None:
     text = http("https://example.com", f"form = {json}") + rule(f'{{ to = "api", form = {json} }}', "s")
     assert not [warning for warning in warnings(text) if "secret" in warning]
+
+
+# ---- what templates show
+
+
+@pytest.mark.parametrize(
+    ("match", "text", "name", "only"),
+    [
+        ('{ action = "created" }', "{{ change.versions_left }}", "change.versions_left", "deleted versions"),
+        (
+            '{ action = "deleted" }',
+            "{{ change.moved_from }}",
+            "change.moved_from",
+            "created versions and updated versions",
+        ),
+        ('{ action = "deleted" }', "{% if change.previous %}{{ change.diff }}{% endif %}", "change.diff", ""),
+        ('{ type = "monitor-alert" }', "{% if prompt %}{{ prompt.name }}{% endif %}", "prompt", "prompt versions"),
+        ('{ type = "monitor-alert" }', "{{ label }}", "label", "prompt versions"),
+        ('{ prompt_type = "text" }', "{{ prompt.messages }}", "prompt.messages", "chat prompts"),
+    ],
+)
+def test_a_value_that_no_event_of_the_rule_has(match: str, text: str, name: str, only: str) -> None:
+    found = warnings(rule(f"{{ to = 'log', text = '{text}' }}", more=f"match = {match}"))
+    assert any(
+        f"actions[0].text: `{name}` is never there for what this is told of; only {only}" in one for one in found
+    )
+    assert warnings(rule(f"{{ to = 'log', text = '{text}' }}")) == []
+
+
+def test_a_named_action_needs_a_value_for_one_of_its_rules_only() -> None:
+    named = "[actions.tell]\nto = 'log'\ntext = '{{ change.versions_left }}'\nif = 'change.diff'\n"
+    created = rule('{ use = "tell" }', "c", 'match = { action = "created" }')
+    deleted = rule('{ use = "tell" }', "d", 'match = { action = "deleted" }')
+    assert warnings(named + created) == [
+        "3: actions.tell.text: `change.versions_left` is never there for what this is told of; "
+        "only deleted versions have it"
+    ]
+    assert warnings(named + created + deleted) == []
+
+
+def test_names_that_a_template_makes_itself_are_not_those_of_the_context() -> None:
+    loop = "{% for label in prompt.labels %}{{ label }}{% endfor %}{% set author = 1 %}{{ author }}"
+    body = "blocks = [{ '$for' = 'label in prompt.labels if label', '$do' = { a = '{{ label }}' } }]"
+    more = 'match = { action = "deleted", prompt_type = "chat" }'
+    assert warnings(rule(f"{{ to = 'team', text = '{loop}', {body} }}", more=more)) == []
+
+
+@pytest.mark.parametrize(
+    ("type", "name", "hint"),
+    [
+        ("prompt-version", "body.prompt.nme", '; did you mean "name"?'),
+        ("prompt-version", "body.prompt.config.model", None),
+        ("monitor-alert", "body.payload.message.tilte", '; did you mean "title"?'),
+        ("monitor-alert", "body.prompt.name", ""),
+        ("project-notification", "body.event.blockReason", None),
+        ("something-new", "body.anything", None),
+        ("*", "body.anything", None),
+        ("router.missed", "body.message", None),
+    ],
+)
+def test_a_field_that_langfuse_is_not_known_to_send(type: str, name: str, hint: str | None) -> None:
+    action = f"{{ to = 'log', text = 'a\\n{{{{ {name} }}}}' }}".replace("\\n", "")
+    found = warnings(rule(action, more=f'match = {{ type = "{type}" }}'))
+    path = name if name != "body.prompt.name" else "body.prompt"
+    expected = f"3: rules[1].actions[0].text: `{path}`: Langfuse is not known to send such a field{hint}"
+    assert found == ([] if hint is None else [expected])
+
+
+def test_a_warning_about_a_template_file_is_told_there() -> None:
+    Path("t.txt").write_text("{{ change.versions_left }}")
+    found = loaded(rule('{ to = "log", text = { file = "t.txt" } }', more='match = { action = "created" }'))
+    assert [str(one.place) for one in lint(found.file, found.ruleset)] == ["t.txt:1:1"]

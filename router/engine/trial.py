@@ -33,7 +33,7 @@ from router.domain.json import Json
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseAnswer
 from router.engine.action import CompiledAction, Scene, Skipped, checked_path, write
-from router.engine.context import Setting, Told, context_of
+from router.engine.context import Context, Setting, Told, context_of
 from router.engine.match import Match
 from router.engine.match.clause import Case, FactClause
 from router.engine.match.tree import GROUPS, Clause, GroupClause
@@ -61,7 +61,7 @@ _SETTING: Final = Setting(rule="trial")
 
 def try_rules(ruleset: Ruleset) -> Iterator[tuple[Rule, int, str]]:
     """Yield (rule, position of the action, what) for every action that fails on a change its rule can match."""
-    trials = _Trials(ruleset.vars)
+    trials = Trials(ruleset.vars)
     for rule in ruleset.rules:
         matched = trials.matched(rule.match)
         for action in rule.actions:
@@ -89,7 +89,7 @@ class _Anything(dict[str, object]):
         return self
 
 
-class _Trials:
+class Trials:
     """The trial changes, and what became of everything that was tried with them. A bit set stands for a set of them:
     bit `n` for the change number `n`.
     """
@@ -110,6 +110,10 @@ class _Trials:
         if key not in self._matched:
             self._matched[key] = _matched(match)
         return self._matched[key]
+
+    def context(self, number: int) -> Context:
+        """Return the template context of a change."""
+        return self._scenes[number].context
 
     def fault(self, action: CompiledAction, matched: int) -> str | None:
         """Return how the action fails on one of the changes, the first one; None: on none."""
@@ -200,7 +204,7 @@ def _failing(number: int, what: str) -> str:
 
 
 def _scene(changes: Sequence[Change], vars: Mapping[str, Json], *, held: int = 0) -> Scene:
-    # no trial change has two labels, so every match means the same one
+    # no trial change gains or loses two labels, so every match means the same one
     told = tuple(Told(change, next(iter((*change.labels_gained, *change.labels_lost)), None)) for change in changes)
     setting = msgspec.structs.replace(_SETTING, vars=vars, held=held)
     return Scene(told=told, setting=setting, context=context_of(told, setting) | {"delivery": {"key": "0" * 32}})
@@ -286,8 +290,14 @@ def _prompt_change(action: Action, *, chat: bool, full: bool) -> Change:
         prompt=prompt,
         snapshot=snapshot,
     )
-    before = Version(id="trial-3", number=3, labels=("production",), tags=(), content=content, updated_at=_THEN)
+    earlier = msgspec.structs.replace(
+        content,
+        prompt=[{"role": "user", "content": "Hi {{you}}"}] if chat else "Hi {{you}}",
+        config={"model": "older"},
+    )
+    before = Version(id="trial-3", number=3, labels=("production",), tags=(), content=earlier, updated_at=_THEN)
     gains = full and action != "deleted"
+    loses = full and action != "created"
     return Change(
         id="trial",
         event=event,
@@ -304,8 +314,10 @@ def _prompt_change(action: Action, *, chat: bool, full: bool) -> Change:
             content=content,
         ),
         labels_gained=("production",) if gains else (),
-        labels_lost=("production",) if full and not gains else (),
+        labels_lost=("production",) if full and not gains else ("staging",) if loses else (),
+        labels_removed=("production",) if full and not gains else ("staging",) if loses else (),
         tags_gained=("tag",) if gains else (),
+        tags_lost=("old",) if loses and gains else (),
         moved=(Move("production", 3, 4),) if gains else (),
         replaced={"production": before} if gains else {},
         versions_left=3 if full and action == "deleted" else None,

@@ -6,6 +6,7 @@ Only `check` asks. Everything here is decided from the rules alone, and from wha
 from router.domain.problem import Problem
 from router.engine.lint.hosts import loops, private_hosts
 from router.engine.lint.secrets import written_secrets
+from router.engine.lint.shown import never_there
 from router.engine.lint.unused import duplicate_rules, unused_actions, unused_destinations
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import RulesFile
@@ -22,5 +23,6 @@ def lint(file: RulesFile, ruleset: Ruleset) -> tuple[Problem, ...]:
         *unused_destinations(file, ruleset),
         *unused_actions(file),
         *duplicate_rules(file),
+        *never_there(file, ruleset),
     ]
     return file.in_order([*file.warnings, *(file.problem(path, what) for path, what in found)])

@@ -22,7 +22,7 @@ from router.domain.json import Json
 from router.engine.template.budget import MAX_OUTPUT, TemplateError, begin
 from router.engine.template.escape import ESCAPES, INSERT, Channel
 from router.engine.template.filters import native
-from router.engine.template.names import Shape, context_names, unknown_names, unknown_steps
+from router.engine.template.names import Shape, context_names, unknown_names, unknown_steps, used_names
 from router.engine.template.sandbox import bounded, sandbox
 
 _MARKERS: Final = ("{{", "{%", "{#")
@@ -178,6 +178,14 @@ def compile_expression(
 def parse_template(source: str) -> nodes.Template:
     """Return a template's tree, for who wants to know what it can come to. Raises TemplateError."""
     return _template_tree(source)[0]
+
+
+@lru_cache(maxsize=4096)
+def names_used(source: str) -> frozenset[tuple[str, ...]]:
+    """Return the names of the context that a template uses: ("prompt", "name"). Raises TemplateError."""
+    if not any(marker in source for marker in _MARKERS):
+        return frozenset()
+    return frozenset(used_names(_template_tree(source)[0]))
 
 
 def loop_clause(source: str) -> tuple[tuple[str, ...], str, str | None]:

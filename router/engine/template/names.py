@@ -87,6 +87,35 @@ def unknown_steps(steps: Sequence[str], names: Mapping[str, Shape], line: int) -
         shape, words = shape[step], f"{words}.{step}"
 
 
+def used_names(tree: nodes.Template) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the context in a template, each with the steps below it: ("prompt", "name")."""
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+    yield from (steps for steps in _chains(tree) if steps[0] in KNOWN and steps[0] not in own)
+
+
+def _chains(node: nodes.Node) -> Iterator[tuple[str, ...]]:
+    if steps := _steps(node):
+        yield steps
+        return
+    for child in node.iter_child_nodes():
+        yield from _chains(child)
+
+
+def _steps(node: nodes.Node) -> tuple[str, ...]:
+    """Return ("prompt", "name") for `prompt.name` and `prompt["name"]`; nothing for what is no such chain."""
+    match node:
+        case nodes.Name(name=name, ctx="load"):
+            return (name,)
+        case (
+            nodes.Getattr(node=nodes.Expr() as above, attr=str(step))
+            | nodes.Getitem(node=nodes.Expr() as above, arg=nodes.Const(value=str(step)))
+        ):
+            steps = _steps(above)
+            return (*steps, step) if steps else ()
+        case _:
+            return ()
+
+
 def _unknown_root(name: str, names: Iterable[str]) -> str:
     return f"`{name}`: unknown name{suggestion(name, names)}"
 
