@@ -54,10 +54,10 @@ def compile_to(
 
     `path` is where it stands; a fault of a value of `vars` has that one's path.
     """
+    if source in destinations:
+        return Template(source, "text", (source,)), [source], []
     try:
         template = compile_template(source, "text", vars=vars)
-        if template.static and source in destinations:
-            return template, [source], []
         tree = parse_template(source)
         if strange := sorted(meta.find_undeclared_variables(tree) - {*NAMES, "range"}):
             raise TemplateError(f"`{strange[0]}`: `to` may depend on {', '.join(NAMES)} only")

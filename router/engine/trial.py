@@ -3,8 +3,8 @@
 The trial changes are: created, updated and deleted, as text and as chat, each once with everything that Langfuse can
 say and once with the least (everything optional null), and one event of each other known type. A rule is tried with
 those that it can match: each of its messages once as a whole, and every value shown in them with all of the changes.
-The same few values are shown by many rules, so that what becomes of each is worked out once. A rule that may tell several
-changes at once is also tried with all of them together.
+The same few values are shown by many rules, so that what becomes of each is worked out once. A rule that may tell
+several changes at once is also tried with all of them together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -20,6 +20,7 @@ from router.domain.delivery import NewDelivery, Refused
 from router.domain.problem import RulesError
 from router.domain.routing import Routing
 from router.service.held import HeldLoop
+from router.service.letting_go import let_go
 from router.service.metrics import CONTENT_TYPE, Metrics
 from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
@@ -82,7 +83,8 @@ class Service:
             log.error("rules refused, those before stay in force", file=self.rulebook.path, errors=str(error))
             self.troubles.reload_failed(self.rulebook.path, str(error))
             return
-        self.rulebook.put_in_force(new)
+        replaced: list[object] = [self.rulebook.put_in_force(new)]
+        await asyncio.to_thread(let_go, replaced)
         await self._remember_ruleset()
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())

@@ -1,6 +1,8 @@
 """The rules in force, and how others take their place: all or nothing."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -13,6 +15,7 @@ from router.domain.problem import Problem, RulesError
 from router.engine.compile import compile_ruleset
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import Outside, RulesFile, read_rules
+from router.service.letting_go import let_go
 
 log = structlog.get_logger("router.reload")
 
@@ -26,8 +29,27 @@ class Loaded(Struct, frozen=True):
 
 def load(path: str, outside: Outside, *, missing: Literal["error", "placeholder"]) -> Loaded:
     """Read and compile; the one loader of `check`, `serve` and reload. Raises RulesError with every fault."""
-    file = read_rules(path, outside, missing=missing)
-    return Loaded(file, compile_ruleset(file))
+    with _collector_paused():
+        read: list[object] = [file := read_rules(path, outside, missing=missing)]
+        try:
+            return Loaded(file, compile_ruleset(file))
+        except RulesError as error:
+            problems = error.problems
+        del file
+        let_go(read)
+        raise RulesError(problems)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector away meanwhile: a large file becomes millions of objects, none of them garbage."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 class Rulebook:
@@ -38,7 +60,7 @@ class Rulebook:
         self.path = path
         self._outside = outside
         self._missing: Literal["error", "placeholder"] = missing
-        self.loaded = load(path, outside, missing=missing)
+        self.loaded = self._load()
         self.loaded_at = datetime.now(UTC)
 
     @property
@@ -51,12 +73,25 @@ class Rulebook:
 
     def read(self) -> Loaded:
         """Return what the file says now; may run beside the event loop. Raises RulesError."""
-        new = load(self.path, self._outside, missing=self._missing)
-        return _unchanged_server(self.loaded, new)
+        return _unchanged_server(self.loaded, self._load())
 
-    def put_in_force(self, new: Loaded) -> None:
-        self.loaded = new
+    def put_in_force(self, new: Loaded) -> Loaded:
+        """Let the new rules take the place of those before, and return those: let go of them beside the event loop."""
+        old, self.loaded = self.loaded, new
         self.loaded_at = datetime.now(UTC)
+        return old
+
+    def _load(self) -> Loaded:
+        """Load the file, and let the garbage collector look away from it for good.
+
+        A look at all of 10,000 rules takes it longer than the event loop may stand still. There are no circles among
+        them, so they go when nobody refers to them any more.
+        """
+        with _collector_paused():
+            try:
+                return load(self.path, self._outside, missing=self._missing)
+            finally:
+                gc.freeze()
 
 
 def _unchanged_server(old: Loaded, new: Loaded) -> Loaded:

@@ -27,6 +27,7 @@ class ActionReader:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._own: dict[Path, JsonObject] = {}
+        self._types: dict[str, DestinationType | None] = {}
 
     def named(self) -> dict[str, JsonObject]:
         """Return the named actions whole: laid over what they use."""
@@ -46,14 +47,13 @@ class ActionReader:
         """Return the action at `path` laid over what it uses, files put in: as if all of it were written there."""
         reader = self._reader
         lineage = reader.merged.lineage(path)
-        table: JsonObject = {}
-        for one in reversed(lineage):
+        table = self._read(lineage[-1])
+        for one in reversed(lineage[:-1]):
             table = laid_over(table, self._read(one))
         self._check_end(path, lineage)
         names = table.get("to")
-        types = {_type_of(reader, name) for name in (names if isinstance(names, list) else [names])}
-        for key in table:
-            if any(key in LATER.get(type, ()) and key in ACTION_KEYS[type] for type in types if type):
+        for type in {self._type_of(name) for name in (names if isinstance(names, list) else [names])}:
+            for key in LATER.get(type, frozenset()) & ACTION_KEYS[type] & table.keys() if type else ():
                 reader.fault((*path, key), NOT_YET)
         reader.refuse_later_expect(path, table)
         return table
@@ -86,10 +86,12 @@ class ActionReader:
             names = [str(name) for _, name in lineage]
             reader.fault((*path, "use"), f"goes round in a circle: {' → '.join((*names, last))}")
 
-
-def _type_of(reader: Reader, name: Json) -> DestinationType | None:
-    for ancestor in reader.merged.ancestry(name) if isinstance(name, str) else ():
-        type = reader.merged.destination(ancestor).get("type")
-        if type in DESTINATION_TYPES:
-            return type
-    return None
+    def _type_of(self, name: Json) -> DestinationType | None:
+        """Return the type of the destination of that name, if there is one."""
+        if not isinstance(name, str):
+            return None
+        if name not in self._types:
+            merged = self._reader.merged
+            written = (merged.destination(ancestor).get("type") for ancestor in merged.ancestry(name))
+            self._types[name] = next((type for type in written if type in DESTINATION_TYPES), None)
+        return self._types[name]

@@ -1,6 +1,8 @@
 """One TOML file: what it says, and where everything in it stands."""
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import tomli
@@ -11,6 +13,10 @@ from router.engine.rulesfile.positions import Line, Path, Positions, has
 
 MAX_BYTES: Final = 50_000_000
 MAX_DEPTH: Final = 100
+LARGE: Final = 256 * 1024
+"""Characters from which on a file is read in Python: tomli is compiled and three times as fast, but whoever waits for
+the interpreter's lock, as the event loop does, waits until it has read all."""
+
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Some editors begin a file with it."""
 
@@ -37,7 +43,7 @@ def parse(file: str, text: str) -> Document:
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise refusal(Place(file), "larger than 50 MB; nobody wrote that by hand")
     try:
-        data = tomli.loads(text)
+        data = _loads(text)
     except tomli.TOMLDecodeError as error:
         raise refusal(Place(file, error.lineno, error.colno), f"not TOML: {error.msg}") from error
     except RecursionError as error:
@@ -45,6 +51,14 @@ def parse(file: str, text: str) -> Document:
     if too_deep(data):
         raise refusal(Place(file), _TOO_DEEP)
     return Document(file, text, data)
+
+
+def _loads(text: str) -> JsonObject:
+    """Return what a TOML text says. Raises TOMLDecodeError of tomli, or RecursionError."""
+    if len(text) > LARGE:
+        with suppress(tomllib.TOMLDecodeError):  # tomli will say why, or knows a newer TOML
+            return tomllib.loads(text)
+    return tomli.loads(text)
 
 
 _TOO_DEEP: Final = f"nested deeper than {MAX_DEPTH}"

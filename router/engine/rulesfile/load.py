@@ -40,7 +40,7 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     """What a rules file and the files it includes say.
 
     `vars` are plain, their `${…}` replaced. `matches` and the rules' matches are as written; actions are whole: laid
-    over those that they use, the files that they name put in. `warnings`: what is no fault, but worth a look.
+    over those that they use, the files that they name put in. `noticed`: what is no fault, but worth a look.
     `files`: every file that was read, the main one first.
     """
 
@@ -54,7 +54,7 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     times: dict[str, Times]
     actions: dict[str, JsonObject]
     rules: tuple[RuleSpec, ...]
-    warnings: tuple[Problem, ...]
+    noticed: tuple[tuple[Path, str], ...]
     files: tuple[str, ...]
     merged: Merged
     said: JsonObject
@@ -62,6 +62,11 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     def place(self, *path: str | int) -> Place:
         """Return where `path` (indexes over all files) is written, or the nearest thing around it."""
         return self.merged.place(path)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What was noticed, each with its place; looking for that takes time in a large file."""
+        return self.in_order(self.problem(path, what) for path, what in self.noticed)
 
     def problem(self, path: Path, what: str) -> Problem:
         """Return what is wrong at `path`, told where that is written: what an action uses stands in the other one."""
@@ -114,7 +119,7 @@ def _read(reader: Reader) -> RulesFile:
         times=times,
         actions=actions,
         rules=rules,
-        warnings=in_order(reader.warnings, reader.files),
+        noticed=tuple(reader.warnings),
         files=tuple(reader.files),
         merged=reader.merged,
         said={

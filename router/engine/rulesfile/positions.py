@@ -5,13 +5,15 @@ tree-sitter only gives positions, tomli judges the syntax. The grammar is that o
 for: a file of 10,000 rules with one fault costs little more than its parsing.
 """
 
+import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple, TypeAlias
 
 import tomli
 import tree_sitter_toml
-from tree_sitter import Language, Node, Parser, Point
+from tree_sitter import Language, Node, Parser
 
 from router.domain.json import Json, JsonObject
 
@@ -23,8 +25,9 @@ class Line(int):
 
 
 _TOML: Final = Language(tree_sitter_toml.language())
-_CHUNK: Final = 64 * 1024
-"""Bytes that are parsed at a time. The parser holds the interpreter's lock, and asks us for more without it."""
+_HEADER: Final = re.compile(rb"^\[", re.MULTILINE)
+_SEGMENT: Final = 64 * 1024
+"""Bytes that are parsed at a time, or a little more: the parser holds the interpreter's lock until it is done."""
 
 
 class _Entry(NamedTuple):
@@ -34,43 +37,36 @@ class _Entry(NamedTuple):
     value: Node | None
 
 
-class Positions:
-    """The places of one file. `data` is what it says: only what is in there has a place.
+class _Segment:
+    """A part of a file that begins with a header (or with the file), parsed. `start`: the byte at which it begins."""
 
-    Where the grammar gave up on a part of the file, an array can come out shorter than it is. Its items are then not
-    placed at all: no position is better than another item's.
-    """
-
-    def __init__(self, text: str, data: JsonObject) -> None:
-        self._bytes = text.encode()
-        self._data = data
+    def __init__(self, text: bytes, start: int) -> None:
+        self.start = start
+        self._text = text
+        self._tree = Parser(_TOML).parse(text)
         self._inside: dict[int, dict[Path, _Entry]] = {}
 
-    def of(self, path: Path) -> tuple[int, int] | None:
-        """Return line and column, from 1, of what is at `path`, else of the nearest thing around it."""
-        for end in range(len(path), 0, -1):
-            if node := self._node(path[:end]):
-                row, column = node.start_point
-                start = node.start_byte - column
-                return row + 1, len(self._bytes[start : node.start_byte].decode(errors="replace")) + 1
-        return None
+    @property
+    def root(self) -> Node:
+        return self._tree.root_node
 
-    def _node(self, path: Path) -> Node | None:
-        if not has(self._data, path) or any(path[:end] in self._broken for end in range(len(path))):
-            return None
-        first, tables = self._headers
-        below = (self._below(tables[path[:end]], path[end:]) for end in range(len(path)) if path[:end] in tables)
-        found = [node for node in (first.get(path), *below) if node]
-        return min(found, key=lambda node: node.start_byte, default=None)
-
-    def _below(self, node: Node, path: Path) -> Node | None:
+    def below(self, node: Node, path: Path) -> int | None:
+        """Return the byte of the file at which `path` begins, which starts in a table or list."""
         entries = self._entries(node)
         for end in range(len(path), 0, -1):
             if entry := entries.get(path[:end]):
                 if end == len(path):
-                    return entry.name
-                return self._below(entry.value, path[end:]) if entry.value else None
+                    return self.start + entry.name.start_byte
+                return self.below(entry.value, path[end:]) if entry.value else None
         return None
+
+    def key(self, node: Node) -> tuple[str, ...]:
+        """Return the names in a key; tomli reads the quoted ones."""
+        names: list[str] = []
+        for part in _parts(node):
+            text = self._text[part.start_byte : part.end_byte].decode()
+            names += [text] if part.type == "bare_key" else tomli.loads(f"{text} = 0")
+        return tuple(names)
 
     def _entries(self, node: Node) -> dict[Path, _Entry]:
         """Return what stands in a table or list, by the names of its (perhaps dotted) key or by its number."""
@@ -84,50 +80,84 @@ class Positions:
             if pair.type != "pair" or len(pair.named_children) < 2:
                 continue
             key, value = pair.named_children[:2]
-            names = self._key(key)
+            names = self.key(key)
             for end, part in enumerate(_parts(key), start=1):
                 entries.setdefault(names[:end], _Entry(part, value if end == len(names) else None))
         return entries
 
-    def _key(self, node: Node) -> tuple[str, ...]:
-        """Return the names in a key; tomli reads the quoted ones."""
-        names: list[str] = []
-        for part in _parts(node):
-            text = self._bytes[part.start_byte : part.end_byte].decode()
-            names += [text] if part.type == "bare_key" else tomli.loads(f"{text} = 0")
-        return tuple(names)
+
+class Positions:
+    """The places of one file. `data` is what it says: only what is in there has a place.
+
+    Where the grammar gave up on a part of the file, an array can come out shorter than it is. Its items are then not
+    placed at all: no position is better than another item's.
+    """
+
+    def __init__(self, text: str, data: JsonObject) -> None:
+        self._bytes = text.encode()
+        self._data = data
+
+    def of(self, path: Path) -> tuple[int, int] | None:
+        """Return line and column, from 1, of what is at `path`, else of the nearest thing around it."""
+        for end in range(len(path), 0, -1):
+            if (start := self._start(path[:end])) is not None:
+                line = bisect_right(self._lines, start)
+                before = self._bytes[self._lines[line - 1] : start]
+                return line, len(before.decode(errors="replace")) + 1
+        return None
+
+    def _start(self, path: Path) -> int | None:
+        """Return the byte at which `path` begins."""
+        if not has(self._data, path) or any(path[:end] in self._broken for end in range(len(path))):
+            return None
+        first, tables, _ = self._headers
+        above = ((*tables[path[:end]], path[end:]) for end in range(len(path)) if path[:end] in tables)
+        found = [first.get(path), *(segment.below(node, below) for segment, node, below in above)]
+        return min((start for start in found if start is not None), default=None)
 
     @cached_property
-    def _tree(self) -> Node:
-        def read(start: int, _: Point) -> bytes:
-            return self._bytes[start : start + _CHUNK]
-
-        self._parsed = Parser(_TOML).parse(read)  # kept, its nodes do not live without it
-        return self._parsed.root_node
+    def _lines(self) -> list[int]:
+        """The bytes at which lines begin."""
+        return [0, *(found.end() for found in re.finditer(b"\n", self._bytes))]
 
     @cached_property
-    def _headers(self) -> tuple[dict[Path, Node], dict[Path, Node]]:
-        """Return the first header that leads through each path, and the table that holds what stands there."""
-        first: dict[Path, Node] = {}
-        tables: dict[Path, Node] = {(): self._tree}
+    def _segments(self) -> list[_Segment]:
+        """The file in parts; in one, if what looks like a header is something else, in a text for instance."""
+        starts = [0]
+        for header in _HEADER.finditer(self._bytes):
+            if header.start() - starts[-1] > _SEGMENT:
+                starts.append(header.start())
+        ends = [*starts[1:], len(self._bytes)]
+        segments = [_Segment(self._bytes[start:end], start) for start, end in zip(starts, ends, strict=True)]
+        if len(segments) > 1 and any(segment.root.has_error for segment in segments):
+            return [_Segment(self._bytes, 0)]
+        return segments
+
+    @cached_property
+    def _headers(self) -> tuple[dict[Path, int], dict[Path, tuple[_Segment, Node]], dict[Path, int]]:
+        """Return where the first header stands that leads through each path, the table that holds what stands there,
+        and how many headers each array of tables has.
+        """
+        first: dict[Path, int] = {}
+        tables: dict[Path, tuple[_Segment, Node]] = {(): (self._segments[0], self._segments[0].root)}
         counts: dict[Path, int] = {}
-        for node in self._tree.named_children:
-            if node.type not in ("table", "table_array_element"):
-                continue
-            path = _resolve(self._key(node.named_children[0]), counts)
-            if node.type == "table_array_element":
-                counts[path] = counts.get(path, 0) + 1
-                path = (*path, counts[path] - 1)
-            tables[path] = node
-            for end in range(1, len(path) + 1):
-                first.setdefault(path[:end], node)
-        self._counts = counts
-        return first, tables
+        for segment in self._segments:
+            for node in segment.root.named_children:
+                if node.type not in ("table", "table_array_element"):
+                    continue
+                path = _resolve(segment.key(node.named_children[0]), counts)
+                if node.type == "table_array_element":
+                    counts[path] = counts.get(path, 0) + 1
+                    path = (*path, counts[path] - 1)
+                tables[path] = segment, node
+                for end in range(1, len(path) + 1):
+                    first.setdefault(path[:end], segment.start + node.start_byte)
+        return first, tables, counts
 
     @cached_property
     def _broken(self) -> frozenset[Path]:
-        assert self._headers
-        return frozenset(path for path, count in self._counts.items() if _length(self._data, path) != count)
+        _, _, counts = self._headers
+        return frozenset(path for path, count in counts.items() if _length(self._data, path) != count)
 
 
 def has(value: object, path: Path) -> bool:

@@ -35,7 +35,7 @@ class Reader:
         self.outside = outside
         self.files = [main.file]
         self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
+        self.warnings: list[tuple[Path, str]] = []
         self._missing: MissingIs = missing
         self._texts: dict[str, str] = {}
 
@@ -48,8 +48,7 @@ class Reader:
         self.problems.append(Problem(document.place(path), dotted(path), what))
 
     def warn(self, path: Path, what: str) -> None:
-        path = self.merged.origin(path)
-        self.warnings.append(Problem(self.merged.place(path), dotted(path), what))
+        self.warnings.append((path, what))
 
     def table(self, path: tuple[str]) -> JsonObject:
         """Return a top-level table of the main file; empty if there is none."""

@@ -143,7 +143,7 @@ def compile_template(
     names: Mapping[str, Shape] | None = None,
 ) -> Template:
     """Compile a text. `names`: further names in its scope. Raises TemplateError: syntax, unknown names, filters."""
-    if not any(marker in source for marker in _MARKERS):
+    if "{" not in source or not any(marker in source for marker in _MARKERS):
         return Template(source, channel, (source,))
     known = context_names(vars or {}, names)
     parts = _parts(source)
