@@ -16,8 +16,9 @@ from router.engine.coverage import Coverage, coverage
 from router.engine.preview import Preview, preview
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import Outside, dotted
-from router.engine.rulesfile.document import Document, Path, parse
+from router.engine.rulesfile.document import Document, parse
 from router.engine.rulesfile.expand import beside, why
+from router.engine.rulesfile.positions import Path
 from router.engine.ruletest import Expectation, Sent, failures
 from router.engine.suggest import suggestion
 from router.langfuse.inline import InlineError, inline_body, times
