@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "demo": "router.cli.demo:demo",
     "dry-run": "router.cli.dry_run:dry_run",
     "events": "router.cli.events:events",
+    "explain": "router.cli.explain:explain",
     "init": "router.cli.init:init",
     "sample": "router.cli.sample:sample",
     "schema": "router.cli.schema:schema",
@@ -23,6 +24,7 @@ COMMANDS: Final = {
     "serve": "router.cli.serve:serve",
     "simulate": "router.cli.simulate:simulate",
     "test": "router.cli.test:test",
+    "what-if": "router.cli.what_if:what_if",
 }
 
 
