@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint format types
+.PHONY: demo test test-long lint format types bench
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -19,6 +19,10 @@ test: .venv/.ready
 # the property tests, a hundred times as long
 test-long: .venv/.ready
 	$(BIN)/pytest -n auto --hypothesis-profile=long tests/langfuse tests/test_ledger_model.py
+
+# tables to compare within one run; nothing passes or fails
+bench: .venv/.ready
+	$(BIN)/python -m tests.benchmarks.matching
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

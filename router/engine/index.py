@@ -5,7 +5,7 @@ A match needs things: that the change has one of some keys, such as ("prompt", "
 Each rule is kept under the keys of the need that the fewest rules share.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
@@ -51,44 +51,53 @@ class Index:
             best, *others = sorted(several, key=rarity.__getitem__)
             for key in best:
                 self._under.setdefault(key, []).append((place, tuple(others)))
-        self._strings = [name for name in _STRINGS if any(key[0] in (name, name + _BEGINS) for key in shared)]
-        self._sets = [name for name in _SETS if any(key[0] == name for key in shared)]
-        self._lengths = {
-            name: sorted({len(begin) for kind, begin in shared if kind == name + _BEGINS}) for name in self._strings
-        }
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
+        for kind, value in shared:
+            lengths[kind].add(len(value))
+        self._strings = [
+            (name, STRINGS[name], name + _BEGINS, sorted(lengths[name + _BEGINS]))
+            for name in _STRINGS
+            if lengths.keys() & {name, name + _BEGINS}
+        ]
+        self._sets = [(name, SETS[name], name.startswith("labels")) for name in _SETS if name in lengths]
 
     def candidates(self, change: Change) -> list[int]:
         """Return the places of all rules that can answer yes or error, in order."""
-        keys = set(self._keys(change))
+        keys = self._keys(change)
         found = set(self._always)
         for key in keys:
             for place, others in self._under.get(key, ()):
-                if not any(need.isdisjoint(keys) for need in others):
+                for need in others:
+                    if need.isdisjoint(keys):
+                        break
+                else:
                     found.add(place)
         return sorted(found)
 
-    def _keys(self, change: Change) -> Iterator[Key]:
+    def _keys(self, change: Change) -> set[Key]:
+        keys: set[Key] = set()
         if not change.quiet:
-            yield _LOUD
+            keys.add(_LOUD)
         elif moves_latest(change):
-            yield _LATEST
+            keys.add(_LATEST)
         if change.quiet or not change.half:
-            yield _WHOLE
-        for name in self._strings:
-            text = STRINGS[name](change, None)
+            keys.add(_WHOLE)
+        for name, look, begins, lengths in self._strings:
+            text = look(change, None)
             if isinstance(text, str):
-                yield name, text
-                begins = name + _BEGINS
-                for length in self._lengths[name]:
-                    if length <= len(text):
-                        yield begins, text[:length]
-        for name in self._sets:
-            members = SETS[name](change, None)
+                keys.add((name, text))
+                for length in lengths:
+                    if length > len(text):
+                        break
+                    keys.add((begins, text[:length]))
+        for name, look, labels in self._sets:
+            members = look(change, None)
             if isinstance(members, tuple) and members:
                 for member in members:
-                    yield name, member
-                if members != (LATEST,) or not name.startswith("labels"):
-                    yield name, _SOME
+                    keys.add((name, member))
+                if not labels or members != (LATEST,):
+                    keys.add((name, _SOME))
+        return keys
 
 
 def _needs_of(match: Match) -> Iterator[Need]:
