@@ -5,15 +5,18 @@ import sys
 import rich_click as click
 
 from router.cli.options import Format, format_option, load_offline, print_json
+from router.domain.ledger import Occurred
 from router.domain.problem import Problem, RulesError
 from router.engine.lint import lint
+from router.storage.store import Store
 
 
 @click.command()
 @click.argument("rules_path", default="rules.toml", metavar="[FILE]")
 @click.option("--strict", is_flag=True, help="Warnings make the exit status 1 as well.")
+@click.option("--store", "store_url", metavar="URL", help="Also warn about labels and prompts never seen in it.")
 @format_option
-def check(rules_path: str, strict: bool, format_: Format) -> None:
+def check(rules_path: str, strict: bool, store_url: str | None, format_: Format) -> None:
     """Check a rules file: every fault with place and remedy, then warnings.
 
     Variables that are not set are warnings here and errors for `serve`.
@@ -26,7 +29,7 @@ def check(rules_path: str, strict: bool, format_: Format) -> None:
     except RulesError as error:
         problems = error.problems
     else:
-        warnings = lint(loaded.file, loaded.ruleset)
+        warnings = lint(loaded.file, loaded.ruleset, _occurred(store_url))
         ruleset = loaded.ruleset
         summary = (
             f"{rules_path}: {_count(len(ruleset.rules), 'rule')}, {_count(len(ruleset.destinations), 'destination')}, "
@@ -45,8 +48,20 @@ def check(rules_path: str, strict: bool, format_: Format) -> None:
             click.echo(str(problem), err=True)
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
-        click.echo(_count(len(problems), "problem") if problems else f"ok: {summary}", err=bool(problems))
+        if problems:
+            click.echo(_count(len(problems), "problem"), err=True)
+        elif strict and warnings:
+            click.echo(f"{_count(len(warnings), 'warning')}; --strict allows none", err=True)
+        else:
+            click.echo(f"ok: {summary}" + (f"; {_count(len(warnings), 'warning')}" if warnings else ""))
     sys.exit(1 if problems or (strict and warnings) else 0)
+
+
+def _occurred(store_url: str | None) -> Occurred | None:
+    if store_url is None:
+        return None
+    with Store.open(store_url) as store:
+        return store.occurred()
 
 
 def _as_json(problem: Problem) -> dict[str, str | int]:

@@ -37,6 +37,13 @@ class TagsFact(Struct, frozen=True):
     as_of: Stamp
 
 
+class Occurred(Struct, frozen=True):
+    """The names of all prompts that are known, and every label that a version ever held."""
+
+    prompts: frozenset[str]
+    labels: frozenset[str]
+
+
 class Ledger(Struct, frozen=True, kw_only=True):
     """Everything known about one prompt. `revision` counts its commits; 0: nothing stored yet.
 

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, update
 
 from router.domain.event import Content, PromptKey, Stamp
-from router.domain.ledger import LabelFact, Ledger, TagsFact, VersionFact
+from router.domain.ledger import LabelFact, Ledger, Occurred, TagsFact, VersionFact
 from router.storage.clock import from_ms, to_ms
 from router.storage.statements import batched, insert_new, put
 from router.storage.tables import labels, prompts, versions
@@ -44,6 +44,14 @@ def ledger(connection: Connection, key: PromptKey) -> Ledger:
             for fact in of_labels
         },
         tags=_tags(row),
+    )
+
+
+def occurred(connection: Connection) -> Occurred:
+    """Return all prompts that are known, and every label that was ever seen on a version."""
+    return Occurred(
+        prompts=frozenset(connection.scalars(select(prompts.c.name).distinct())),
+        labels=frozenset(connection.scalars(select(labels.c.label).distinct())),
     )
 
 

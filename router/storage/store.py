@@ -14,7 +14,7 @@ from sqlalchemy import select
 from router.domain.change import Change
 from router.domain.delivery import Answer, Claim, DeliveryStatus
 from router.domain.event import Content, PromptKey
-from router.domain.ledger import Ledger
+from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
 from router.domain.routing import Hold, Routing
 from router.storage import (
@@ -117,6 +117,11 @@ class Store:
             known = ledgers.ledger(connection, key)
             contents = ledgers.contents(connection, key, known.versions)
             return msgspec.structs.replace(known, contents=contents)
+
+    def occurred(self) -> Occurred:
+        """Return all prompts that are known, and every label that was ever seen."""
+        with self._database.read() as connection:
+            return ledgers.occurred(connection)
 
     def contents(self, key: PromptKey, ids: Iterable[str]) -> dict[str, Content]:
         """Return the contents of those versions of a prompt, by prompt id, as far as they are known."""

@@ -58,6 +58,22 @@ def test_check_finds_the_example_in_order(tmp_path: Path) -> None:
     assert command("check", str(ROOT / "rules.example.toml"), "--strict", folder=tmp_path).returncode == 1
 
 
+def test_check_warns_and_strict_allows_no_warning(folder: Path) -> None:
+    rules = (folder / "rules.toml").read_text() + '[destinations.idle]\ntype = "log"\n'
+    (folder / "rules.toml").write_text(rules)
+    ran = command("check", folder=folder, env={"LANGFUSE_WEBHOOK_SECRET": "s"})
+    assert ran.returncode == 0
+    assert "warning: rules.toml:" in ran.stderr
+    assert "destinations.idle: nobody sends there" in ran.stderr
+    assert ran.stdout.startswith("ok: rules.toml: ")
+    strict = command("check", "--strict", folder=folder, env={"LANGFUSE_WEBHOOK_SECRET": "s"})
+    assert strict.returncode == 1
+    assert strict.stderr.splitlines()[-1].endswith("--strict allows none")
+    as_json = json.loads(command("check", "--strict", "--format", "json", folder=folder).stdout)
+    assert as_json["valid"]
+    assert "destinations.idle" in {warning["path"] for warning in as_json["warnings"]}
+
+
 def test_check_tells_every_fault_at_once_with_place_and_remedy(folder: Path) -> None:
     wrong = (folder / "rules.toml").read_text()
     wrong = wrong.replace("labels_gained", "labels_gaind").replace('to = "journal"', 'to = "jurnal"')
@@ -251,6 +267,15 @@ def test_send_test_goes_the_real_way_and_says_what_became_of_it(tmp_path: Path) 
         assert json.loads(as_json.stdout)["outcome"] == "accepted"
         assert command("send-test", "nowhere", folder=tmp_path, env=env).returncode == 2
         assert command("send-test", "team", folder=tmp_path).returncode == 1  # the secret is not set
+
+
+def test_check_compares_with_a_store(used: RunningRouter, folder: Path) -> None:
+    rules = (folder / "rules.toml").read_text()
+    (folder / "rules.toml").write_text(rules.replace('"production"', '"prodction"'))
+    ran = command("check", "--store", f"sqlite:///{used.folder / 'router.db'}", folder=folder)
+    assert 'no label in the store fits "prodction"; did you mean "production"?' in ran.stderr
+    nowhere = command("check", "--store", "sqlite:///nowhere.db", folder=folder)
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1)
 
 
 def test_dry_run_takes_what_is_known_from_a_store(used: RunningRouter, folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from router.domain.event import Content, PromptKey
-from router.domain.ledger import LabelFact, Ledger
+from router.domain.ledger import LabelFact, Ledger, Occurred
 from router.domain.routing import Firing, Routing, SettledEvent
 from router.storage.records import DeliveryFilter, EventFilter
 from router.storage.store import Store
@@ -52,6 +52,14 @@ def test_a_later_revision_changes_only_what_differs(store: Store) -> None:
     assert commit(store, routing(ledger=moved)) == [True]
     assert store.ledger(KEY) == without_contents(msgspec.structs.replace(moved, revision=2))
     assert store.contents(KEY, ["v-3", "v-4"]) == {"v-3": Content(prompt="old"), **full_ledger().contents}
+
+
+def test_what_ever_occurred_stays_known(store: Store) -> None:
+    assert store.occurred() == Occurred(frozenset(), frozenset())
+    store.commit([routing(ledger=full_ledger())], NOW).result()
+    read = store.ledger(KEY)
+    store.commit([routing(ledger=msgspec.structs.replace(read, versions={}))], NOW).result()
+    assert store.occurred() == Occurred(frozenset({KEY.name}), frozenset(full_ledger().labels))
 
 
 def test_a_routing_derived_from_an_outdated_ledger_stores_nothing(store: Store) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from router.engine.compile import action_key
+from router.engine.lint.terms import names_used
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import RulesFile, RuleSpec, dotted
 from router.engine.rulesfile.positions import Path
@@ -30,6 +31,17 @@ def unused_actions(file: RulesFile) -> Iterator[tuple[Path, str]]:
     for name in file.actions:
         if ("actions", name) not in used:
             yield ("actions", name), "nobody uses it: say `use` in an action, or remove it"
+
+
+def unused_names(file: RulesFile, ruleset: Ruleset) -> Iterator[tuple[Path, str]]:
+    """Yield the [matches] and [times] that no rule names, also through others."""
+    used = {path for rule in ruleset.rules for path in names_used(rule.match)}
+    for name in file.matches:
+        if ("matches", name) not in used:
+            yield ("matches", name), "no rule names it: put it into `any`, `all` or `none` of a match, or remove it"
+    for name in file.times:
+        if ("times", name) not in used:
+            yield ("times", name), "no rule names it: say `during` in a match, or remove it"
 
 
 def duplicate_rules(file: RulesFile) -> Iterator[tuple[Path, str]]:
