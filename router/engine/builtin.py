@@ -1,7 +1,7 @@
 """The built-in message of every destination type: what is sent when an action says only `to`."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +27,12 @@ ONE_LINE: Final = 500
 
 SLACK_TEXT: Final = 3_000
 """Characters in one section: https://api.slack.com/reference/block-kit/blocks#section."""
+
+BODY_LENGTH: Final = MAX_OUTPUT * 7 // 8
+"""Bytes of the JSON body; the message has more to carry."""
+
+TEXTS_CUT_TO: Final = (64 * 1024, 8 * 1024, 1024)
+"""Characters that are left of a text, tried one after the other until the body is small enough."""
 
 
 def summaries(told: Sequence[Told], setting: Setting, shown: ContentShown) -> list[Summary]:
@@ -72,10 +78,7 @@ def _slack_summary(summary: Summary) -> list[JsonObject]:
         lines.append(f"> {slack_escape(' '.join(summary.commit_message.split()))}")
     lines += [f":warning: {slack_escape(warning)}" for warning in summary.warnings]
     blocks = [_slack_section("\n".join(lines))]
-    if summary.diff:
-        # a fence in the prompt must not end ours
-        diff = slack_escape(summary.diff).replace("```", "`\u200b`\u200b`")
-        blocks.append(_slack_section(f"```{_cut(diff, SLACK_TEXT - 6)}```"))
+    blocks += [_slack_diff(diff) for diff in (summary.diff, summary.config_diff) if diff]
     facts = [f"by {summary.author}"] if summary.author else []
     facts += [f"{word}: {marks}" for word, marks in _marks(summary, lost="~{}~")]
     facts += summary.notes
@@ -116,6 +119,12 @@ def _packed(lines: Sequence[str], length: int) -> list[str]:
         else:
             texts.append(line)
     return texts
+
+
+def _slack_diff(diff: str) -> JsonObject:
+    # a fence in the prompt must not end ours
+    inside = slack_escape(diff).replace("```", "`\u200b`\u200b`")
+    return _slack_section(f"```{_cut(inside, SLACK_TEXT - 6)}```")
 
 
 def _slack_section(text: str) -> JsonObject:
@@ -161,8 +170,8 @@ def _plain_lines(summary: Summary) -> list[str]:
     lines += [f"{word}: {marks}" for word, marks in _marks(summary, lost="−{}")]
     lines += [f"WARNING: {warning}" for warning in summary.warnings]
     lines += summary.notes
-    if summary.diff:
-        lines += ["", summary.diff]
+    for diff in filter(None, (summary.diff, summary.config_diff)):
+        lines += ["", diff]
     if summary.url:
         lines += ["", summary.url]
     return lines
@@ -209,8 +218,8 @@ def _html_summary(summary: Summary) -> str:
     lines += [f"<div>{escape(word)}: {escape(fact)}</div>" for word, fact in facts if fact]
     lines += [f'<div style="color:#b45309"><b>{escape(warning)}</b></div>' for warning in summary.warnings]
     lines += [f'<div style="color:#777">{escape(note)}</div>' for note in summary.notes]
-    if summary.diff:
-        coloured = "\n".join(map(_html_diff_line, summary.diff.splitlines()))
+    for diff in filter(None, (summary.diff, summary.config_diff)):
+        coloured = "\n".join(map(_html_diff_line, diff.split("\n")))
         lines.append(f'<pre style="background:#f6f8fa;padding:8px">{coloured}</pre>')
     return "".join(lines)
 
@@ -234,7 +243,7 @@ def http_body(context: Context) -> Json:
     """Return event, prompt and change (all of them in `changes` if there are several) as JSON.
 
     Where the changes are too large, they come without texts, configs and diffs; of those that are still too many,
-    the latest, and `changes_left_out` counts the others.
+    the latest, and `changes_left_out` counts the others. Where that is too much still, long texts are cut, and say so.
     """
     body = {key: context[key] for key in ("event", "prompt", "author", "label", "change", "rule")}
     changes = context["changes"]
@@ -242,7 +251,23 @@ def http_body(context: Context) -> Json:
         body |= _several(changes)
     if context["prompt"] is None:
         body["body"] = context["body"]
-    return body  # type: ignore[return-value]  # a context is JSON by construction
+    whole = cast("Json", body)  # a context is JSON by construction
+    for most in TEXTS_CUT_TO:
+        if len(msgspec.json.encode(whole)) <= BODY_LENGTH:
+            break
+        whole = _texts_cut(whole, most)
+    return whole
+
+
+def _texts_cut(value: Json, most: int) -> Json:
+    match value:
+        case str() if len(value) > most:
+            return f"{value[:most]}… ({len(value) - most:,} more characters)"
+        case dict():
+            return {key: _texts_cut(inner, most) for key, inner in value.items()}
+        case list() | tuple():
+            return [_texts_cut(inner, most) for inner in value]
+    return value
 
 
 def _several(changes: list[Context]) -> Context:

@@ -1,30 +1,18 @@
-"""What a prompt's content says: as one readable text, its variables, and how two contents differ."""
+"""What a prompt's content says: as one readable text, and its variables."""
 
-import difflib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from typing import Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from router.domain.event import Content
 from router.domain.json import Json
 
-DIFF_LINES = 2_000
-DIFF_BYTES = 64 * 1024
-"""More of each side is not compared: difflib needs quadratic time at worst."""
-
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
-"""What Langfuse takes for a variable: packages/shared/src/utils/stringChecks.ts."""
-
-
-class Difference(Struct, frozen=True):
-    """A unified diff, and how many lines were added and removed."""
-
-    text: str = ""
-    added: int = 0
-    removed: int = 0
+_VARIABLE: Final = re.compile(r"\{\{\s*([^\W\d]\w*)\s*\}\}")
+"""What Langfuse takes for a variable, in any script (packages/shared/src/utils/stringChecks.ts); its SDKs allow spaces
+around the name."""
 
 
 def text_of(content: Content | None) -> str | None:
@@ -64,35 +52,13 @@ def config_of(content: Content | None) -> Json:
     return None if content is None or content.config is UNSET else content.config
 
 
-def config_text(content: Content | None) -> str:
-    """Return the config as indented JSON with sorted keys, so that it can be compared line by line."""
-    config = config_of(content)
-    if config is None:
+def config_text(content: Content | None) -> str | None:
+    """Return the config as indented JSON with sorted keys, so that it can be compared line by line. None: not known."""
+    if content is None or content.config is UNSET:
+        return None
+    if content.config is None:
         return ""
-    return msgspec.json.format(msgspec.json.encode(config, order="deterministic"), indent=2).decode()
-
-
-@lru_cache(maxsize=256)
-def differ(old: str, new: str) -> Difference:
-    """Compare two texts line by line; what is too long is cut on both sides, with a note in the diff."""
-    if old == new:
-        return Difference()
-    before, cut_before = _lines(old)
-    after, cut_after = _lines(new)
-    lines = list(difflib.unified_diff(before, after, lineterm="", n=2))[2:]
-    if cut_before or cut_after:
-        lines.append(f"… only the first {DIFF_LINES:,} lines and {DIFF_BYTES // 1024} KiB were compared")
-    return Difference(
-        text="\n".join(lines),
-        added=sum(line.startswith("+") for line in lines),
-        removed=sum(line.startswith("-") for line in lines),
-    )
-
-
-def _lines(text: str) -> tuple[list[str], bool]:
-    head = text[:DIFF_BYTES]
-    lines = head.splitlines()
-    return lines[:DIFF_LINES], len(head) < len(text) or len(lines) > DIFF_LINES
+    return msgspec.json.format(msgspec.json.encode(content.config, order="deterministic"), indent=2).decode()
 
 
 def _message_text(message: Json) -> str:

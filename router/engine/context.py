@@ -17,12 +17,12 @@ from router.engine.body import body_of, iso
 from router.engine.content import (
     config_of,
     config_text,
-    differ,
     messages_of,
     text_of,
     variables_between,
     variables_of,
 )
+from router.engine.difference import differ
 from router.engine.pair import is_rollback, moved_from, previous
 from router.engine.template import lenient
 
@@ -107,9 +107,8 @@ def comparison(change: Change, label: str | None) -> Context:
     after = change.version
     old = before.content if before else None
     new = after.content if after else None
-    old_text, new_text = text_of(old), text_of(new)
-    text = differ(old_text, new_text) if old_text is not None and new_text is not None else differ("", "")
-    config = differ(config_text(old), config_text(new)) if old and new else differ("", "")
+    text = differ(text_of(old), text_of(new))
+    config = differ(config_text(old), config_text(new))
     gained, lost = variables_between(old, new) or ((), ())
     return {
         "previous": before and _previous_view(before),

@@ -9,12 +9,15 @@ from router.domain.change import Change
 from router.domain.destination import ContentShown
 from router.domain.event import MONITOR_ALERT, PROJECT_NOTIFICATION, ROUTER_SOURCE
 from router.domain.json import Json, JsonObject
-from router.engine.content import differ, text_of, variables_between
+from router.engine.content import config_text, text_of, variables_between
 from router.engine.context import Setting, Told, author_of, prompt_url
+from router.engine.difference import Difference, differ, shortened
 from router.engine.ledger import LATEST
 from router.engine.pair import is_rollback, previous
 
 DIFF_LINES_SHOWN: Final = 30
+DIFF_LINE_SHOWN: Final = 160
+"""Characters; a prompt's paragraphs are long, and what differs in them should be seen."""
 
 
 class Marked(Struct, frozen=True):
@@ -25,7 +28,7 @@ class Marked(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """What there is to say. All text is as it came, unescaped; `diff` is a unified diff or empty.
+    """What there is to say. All text is as it came, unescaped; the diffs are unified ones or empty.
 
     `title` and `author` are one line, whatever names hold.
     """
@@ -39,6 +42,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     diff: str = ""
+    config_diff: str = ""
     url: str | None = None
 
     @property
@@ -54,7 +58,7 @@ def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
         return _other(change)
     version = change.version
     content = version.content
-    diff, notes = _text_change(told, shown)
+    diff, config_diff, notes = _comparison(told, shown)
     return Summary(
         title=one_line(change.prompt.name),
         headline="; ".join(headlines(told)),
@@ -65,6 +69,7 @@ def summary_of(told: Told, setting: Setting, shown: ContentShown) -> Summary:
         warnings=tuple(warnings(told)) if shown != "none" else (),
         notes=(*notes, *_notes(change)),
         diff=diff,
+        config_diff=config_diff,
         url=prompt_url(
             setting.project_urls.get(change.event.source), change.prompt.project_id, change.prompt.name, version.number
         ),
@@ -124,25 +129,32 @@ def warnings(told: Told) -> Iterator[str]:
         yield f"variable gone: {name} (callers need not pass it any more)"
 
 
-def _text_change(told: Told, shown: ContentShown) -> tuple[str, tuple[str, ...]]:
-    change = told.change
-    before = previous(change, told.label)
-    if shown == "none" or before is None or change.version is None:
-        return "", ()
-    old, new = text_of(before.content), text_of(change.version.content)
-    if old is None or new is None:
-        return "", ()
-    difference = differ(old, new)
-    if not difference.text:
-        return "", (f"the text is the same as in v{before.number}",)
-    count = f"text against v{before.number}: +{difference.added} −{difference.removed} lines"
+def _comparison(told: Told, shown: ContentShown) -> tuple[str, str, tuple[str, ...]]:
+    """Return how text and config differ from those of the version replaced, as far as they may be shown; and notes."""
+    before = previous(told.change, told.label)
+    if shown == "none" or before is None or told.change.version is None:
+        return "", "", ()
+    old, new = before.content, told.change.version.content
+    text, config = differ(text_of(old), text_of(new)), differ(config_text(old), config_text(new))
+    notes = [
+        f"{what} against v{before.number}: +{difference.added} −{difference.removed} lines"
+        + (f" ({difference.note})" if difference.note else "")
+        for what, difference in (("text", text), ("config", config))
+        if difference.text
+    ]
+    if not text.text and text_of(old) is not None and text_of(new) is not None:
+        notes.insert(0, f"the text is the same as in v{before.number}")
     if shown == "summary":
-        return "", (count,)
-    lines = difference.text.splitlines()
-    kept = lines[:DIFF_LINES_SHOWN]
+        return "", "", tuple(notes)
+    return _short(text), _short(config), tuple(notes)
+
+
+def _short(difference: Difference) -> str:
+    lines = difference.text.split("\n")
+    kept = shortened(lines[:DIFF_LINES_SHOWN], DIFF_LINE_SHOWN)
     if len(lines) > len(kept):
         kept.append(f"… {len(lines) - len(kept)} more lines")
-    return "\n".join(kept), (count,)
+    return "\n".join(kept)
 
 
 def _notes(change: Change) -> Iterator[str]:

@@ -12,7 +12,7 @@ import msgspec
 from jinja2 import Undefined
 from markupsafe import Markup
 
-from router.engine.content import differ
+from router.engine.difference import differ
 from router.engine.template.budget import TemplateError, check_length, spend
 from router.engine.template.escape import escape_slack, shown
 
