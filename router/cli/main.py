@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "events": "router.cli.events:events",
     "explain": "router.cli.explain:explain",
     "init": "router.cli.init:init",
+    "prompts": "router.cli.prompts:prompts",
     "sample": "router.cli.sample:sample",
     "schema": "router.cli.schema:schema",
     "send-test": "router.cli.send_test:send_test",

@@ -54,3 +54,10 @@ class Change(Struct, frozen=True, kw_only=True):
     assumed: bool = False
     quiet: bool = False
     half: bool = False
+
+    @property
+    def happened_at(self) -> datetime:
+        """When it happened: the row's `updatedAt`. A deletion leaves none, so for it: when it was told of."""
+        if self.event.snapshot is None or self.event.action == "deleted":
+            return self.event.timestamp
+        return self.event.snapshot.updated_at

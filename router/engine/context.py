@@ -31,6 +31,9 @@ Context: TypeAlias = dict[str, object]
 API_USER: Final = "API user"
 """Langfuse's own word for an author without name and e-mail: web/src/features/slack (buildPromptVersionMessage)."""
 
+UNKNOWN_AUTHOR: Final = "unknown"
+"""Langfuse's public API shows what changed, not by whom."""
+
 
 class Told(Struct, frozen=True):
     """A change as a rule means it: with the label that its match named."""
@@ -76,7 +79,9 @@ def context_of(told: Sequence[Told], setting: Setting) -> Context:
 
 def author_of(event: Event) -> str:
     user = event.user
-    return (user and (user.name or user.email)) or API_USER
+    if user and (user.name or user.email):
+        return user.name or user.email or ""
+    return UNKNOWN_AUTHOR if event.origin == "reconcile" else API_USER
 
 
 def _view(told: Told, setting: Setting) -> Context:

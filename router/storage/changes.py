@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select,
 
 from router.domain.change import Change, Move, Version
 from router.domain.event import Content, Event
+from router.engine.context import author_of
 from router.engine.ledger import contents_needed, with_contents
 from router.storage.clock import Millis, from_ms, to_ms
 from router.storage.events import StoredEvent, decoded
@@ -173,6 +174,8 @@ def _row(change: Change, prompt: int | None, at: Millis) -> Row:
         "type": change.type,
         "action": change.action,
         "origin": change.origin,
+        "author": None if change.prompt is None else author_of(change.event),
+        "happened_at": to_ms(change.happened_at),
         "facts": msgspec.json.encode(_facts(change)).decode(),
         "at": at,
     }

@@ -231,6 +231,8 @@ def _changes(connection: Connection, seq: int) -> tuple[ChangeRecord, ...]:
             type=row["type"],
             action=row["action"],
             origin=row["origin"],
+            author=row["author"],
+            happened_at=from_ms(row["happened_at"]),
             facts=msgspec.json.decode(row["facts"], type=Facts),
             at=from_ms(row["at"]),
             verdicts=tuple(said[row["id"]]),

@@ -30,7 +30,7 @@ _FACTS: Final = (
 
 def ledger(connection: Connection, key: PromptKey) -> Ledger:
     """Return what is known of a prompt, without contents; revision 0 if nothing is."""
-    row = connection.execute(select(prompts).where(_is(key))).mappings().one_or_none()
+    row = connection.execute(select(prompts).where(is_prompt(key))).mappings().one_or_none()
     if row is None:
         return Ledger(prompt=key)
     of_versions = connection.execute(select(*_FACTS).where(versions.c.prompt == row["id"])).mappings()
@@ -62,7 +62,7 @@ def contents(connection: Connection, key: PromptKey, ids: Iterable[str]) -> dict
         query = (
             select(versions.c.id, versions.c.content)
             .join(prompts, prompts.c.id == versions.c.prompt)
-            .where(_is(key), versions.c.id.in_(some), versions.c.content.is_not(None))
+            .where(is_prompt(key), versions.c.id.in_(some), versions.c.content.is_not(None))
         )
         found.update((id_, msgspec.json.decode(content, type=Content)) for id_, content in connection.execute(query))
     return found
@@ -91,7 +91,7 @@ def _advance(connection: Connection, new: Ledger) -> int | None:
         return connection.execute(first).scalar()
     later = (
         update(prompts)
-        .where(_is(new.prompt), prompts.c.revision == new.revision)
+        .where(is_prompt(new.prompt), prompts.c.revision == new.revision)
         .values(revision=new.revision + 1, **_tags_row(new.tags))
         .returning(prompts.c.id)
     )
@@ -129,7 +129,7 @@ def _save_contents(connection: Connection, prompt: int, learnt: Mapping[str, Con
                 )
 
 
-def _is(key: PromptKey) -> ColumnElement[bool]:
+def is_prompt(key: PromptKey) -> ColumnElement[bool]:
     return and_(prompts.c.source == key.source, prompts.c.project_id == key.project_id, prompts.c.name == key.name)
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from router.domain.delivery import DeliveryStatus, Mode
 from router.domain.event import Action, EventStatus, Origin, PromptKey
+from router.domain.ledger import Ledger
 from router.domain.message import DestinationType, Message
 from router.domain.routing import RuleVerdict
 from router.storage.changes import Facts
@@ -135,15 +136,17 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
 
 
 class ChangeRecord(Struct, frozen=True, kw_only=True):
-    """A change as stored, with what the rules said to it."""
+    """A change as stored, with what the rules said to it. `happened_at` is Langfuse's time, `at` when it was routed."""
 
     id: str
     type: str
     action: Action | None
     origin: Origin
+    author: str | None
+    happened_at: datetime
     facts: Facts
     at: datetime
-    verdicts: tuple[RuleVerdict, ...]
+    verdicts: tuple[RuleVerdict, ...] = ()
 
 
 class HeldRecord(Struct, frozen=True, kw_only=True):
@@ -162,6 +165,39 @@ class EventDetail(Struct, frozen=True, kw_only=True):
     changes: tuple[ChangeRecord, ...]
     held: tuple[HeldRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
+
+
+class PromptFilter(Struct, frozen=True, kw_only=True):
+    """Which prompts; None: any. `folder`: what the name begins with, up to a `/`."""
+
+    source: str | None = None
+    project_id: str | None = None
+    name: str | None = None
+    folder: str | None = None
+
+
+class Holding(Struct, frozen=True, kw_only=True):
+    """A version held a label, from `since` until `until` (None: not known, or it still does: `now`)."""
+
+    label: str
+    version: int
+    since: datetime | None = None
+    until: datetime | None = None
+    by: str | None = None
+    assumed: bool = False
+    now: bool = False
+
+
+class PromptDetail(Struct, frozen=True, kw_only=True):
+    """A prompt as it is, and how it came to be so.
+
+    `changes` are neither quiet nor the losing half of a move; `more`: there are older ones.
+    """
+
+    ledger: Ledger
+    holdings: tuple[Holding, ...]
+    changes: tuple[ChangeRecord, ...]
+    more: bool
 
 
 class DeliveryDetail(Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from router.storage import (
     held,
     history,
     ledgers,
+    prompts,
     routings,
     troubles,
     waits,
@@ -44,6 +45,8 @@ from router.storage.records import (
     EventFilter,
     EventRecord,
     Page,
+    PromptDetail,
+    PromptFilter,
 )
 from router.storage.writer import Writer
 
@@ -286,6 +289,16 @@ class Store:
         """Return a delivery with its message and attempts."""
         with self._database.read() as connection:
             return history.delivery(connection, key)
+
+    def prompts(self, wanted: PromptFilter, *, limit: int = 50, cursor: str | None = None) -> Page[Ledger]:
+        """Return a page of what is known of prompts, by name; without contents."""
+        with self._database.read() as connection:
+            return prompts.list_prompts(connection, wanted, limit, cursor)
+
+    def prompt(self, key: PromptKey, *, limit: int = 50) -> PromptDetail | None:
+        """Return a prompt with its history: its last `limit` changes, and who held which label."""
+        with self._database.read() as connection:
+            return prompts.detail(connection, key, limit)
 
     def backlog(self) -> Backlog:
         """Count what is not finished, for metrics."""

@@ -162,16 +162,19 @@ changes = Table(
     _serial("seq"),  # in the order in which the ledger tells them
     Column("id", Words, nullable=False, unique=True),
     Column("event", ForeignKey(events.c.seq, ondelete="SET NULL"), index=True),
-    Column("prompt", ForeignKey(prompts.c.id), index=True),
+    Column("prompt", ForeignKey(prompts.c.id)),
     Column("version_id", Words),
     Column("version", BigInteger),
     Column("type", Words, nullable=False),
     Column("action", Words),
     Column("origin", Words, nullable=False),
+    Column("author", Words),
+    Column("happened_at", BigInteger, nullable=False),
     Column("facts", Words, nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
     _one_of("action", ACTIONS),
     _one_of("origin", ORIGINS),
+    Index("changes_prompt_happened_at", "prompt", "happened_at"),
     sqlite_autoincrement=True,
 )
 

@@ -129,6 +129,8 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("action", sa.Text()),
         sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text()),
+        sa.Column("happened_at", sa.BigInteger(), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("action IN ('created', 'updated', 'deleted')", name=op.f("changes_action_check")),
@@ -143,7 +145,7 @@ def upgrade() -> None:
     )
     op.create_index("changes_at", "changes", ["at"])
     op.create_index("changes_event", "changes", ["event"])
-    op.create_index("changes_prompt", "changes", ["prompt"])
+    op.create_index("changes_prompt_happened_at", "changes", ["prompt", "happened_at"])
     op.create_table(
         "deliveries",
         sa.Column("seq", serial, nullable=False),

@@ -1,0 +1,275 @@
+"""`prompts`: what is known of them, and how it came to be so."""
+
+from datetime import datetime
+
+import rich_click as click
+
+from router.cli.options import (
+    Format,
+    cursor_option,
+    format_option,
+    limit_option,
+    open_store,
+    print_json,
+    rules_option,
+    store_option,
+)
+from router.cli.words import facts_line, when
+from router.domain.ledger import Ledger, VersionFact
+from router.domain.problem import RouterError
+from router.engine.content import config_text, text_of, variables_of
+from router.engine.difference import differ
+from router.engine.ledger import labels_held, tags_now
+from router.storage.records import ChangeRecord, Holding, PromptDetail, PromptFilter
+from router.storage.store import Store
+
+MOST_VERSIONS_SHOWN = 20
+
+source_option = click.option("--source", metavar="NAME", help="Only prompts of this source.")
+project_option = click.option("--project", metavar="ID", help="Only prompts of this Langfuse project.")
+
+
+@click.group()
+def prompts() -> None:
+    """Look at prompts: who holds which label now and before, since when, by whom."""
+
+
+@prompts.command("list")
+@store_option
+@rules_option
+@source_option
+@project_option
+@click.option("--folder", metavar="NAME", help="Only prompts below this folder.")
+@limit_option
+@cursor_option
+@format_option
+def list_(
+    store_url: str | None,
+    rules_path: str,
+    source: str | None,
+    project: str | None,
+    folder: str | None,
+    limit: int,
+    cursor: str | None,
+    format_: Format,
+) -> None:
+    """List prompts by name, with the versions that hold their labels."""
+    wanted = PromptFilter(source=source, project_id=project, folder=folder)
+    with open_store(store_url, rules_path) as store:
+        page = store.prompts(wanted, limit=limit, cursor=cursor)
+    if format_ == "json":
+        print_json({"items": [_prompt_json(ledger) for ledger in page.items], "next_cursor": page.next_cursor})
+        return
+    for ledger in page.items:
+        labels = ", ".join(f"{label} v{version.number}" for label, version in sorted(labels_held(ledger).items()))
+        tags = " ".join(sorted(tags_now(ledger) or ()))
+        deleted = all(version.buried for version in ledger.versions.values())
+        said = labels or ("deleted" if deleted else "no labels")
+        click.echo(
+            f"{when(_last_seen(ledger))}  {ledger.prompt.source:<10} {ledger.prompt.name}  {said}"
+            + (f"  [{tags}]" if tags else "")
+        )
+    if not page.items:
+        click.echo("no prompts")
+    if page.next_cursor:
+        click.echo(f"more: --cursor {page.next_cursor}", err=True)
+
+
+@prompts.command()
+@click.argument("name")
+@store_option
+@rules_option
+@source_option
+@project_option
+@click.option("--diff", "pair", type=int, nargs=2, metavar="A B", help="Show how version B differs from version A.")
+@limit_option
+@format_option
+def show(
+    name: str,
+    store_url: str | None,
+    rules_path: str,
+    source: str | None,
+    project: str | None,
+    pair: tuple[int, int] | None,
+    limit: int,
+    format_: Format,
+) -> None:
+    """Show one prompt: who holds which label and who did before, its versions, and what changed when."""
+    with open_store(store_url, rules_path) as store:
+        found = _find(store, PromptFilter(source=source, project_id=project, name=name), limit)
+    if pair is not None:
+        _show_diff(found.ledger, *pair, format_)
+    elif format_ == "json":
+        print_json(_detail_json(found))
+    else:
+        _show(found)
+
+
+def _find(store: Store, wanted: PromptFilter, limit: int) -> PromptDetail:
+    """Return the one prompt that is meant. Raises RouterError if there is none, or several."""
+    page = store.prompts(wanted, limit=10)
+    if not page.items:
+        raise RouterError(f"no prompt {wanted.name} in the store")
+    if len(page.items) > 1:
+        places = ", ".join(
+            f"--source {ledger.prompt.source} --project {ledger.prompt.project_id}" for ledger in page.items
+        )
+        raise RouterError(f"there are several prompts {wanted.name}: say which, {places}")
+    found = store.prompt(page.items[0].prompt, limit=limit)
+    assert found is not None, "prompts are never removed"
+    return found
+
+
+# ---- text
+
+
+def _show(found: PromptDetail) -> None:
+    ledger = found.ledger
+    click.secho(f"{ledger.prompt.name}  (source {ledger.prompt.source}, project {ledger.prompt.project_id})", bold=True)
+    if tags := tags_now(ledger):
+        click.echo(f"tags  {' '.join(sorted(tags))}")
+    click.secho("labels", bold=True)
+    shown = ""
+    for holding in found.holdings:
+        label = holding.label if holding.label != shown else ""
+        if label and not holding.now:
+            click.echo(f"  {label:<14} held by no version")
+            label = ""
+        shown = holding.label
+        click.echo(f"  {label:<14} {_holding_line(holding)}")
+    click.secho("versions", bold=True)
+    versions = _versions(ledger)
+    for version in versions[:MOST_VERSIONS_SHOWN]:
+        click.echo(f"  v{version.number:<4} {_version_line(ledger, version)}")
+    if len(versions) > MOST_VERSIONS_SHOWN:
+        click.echo(f"  … and {len(versions) - MOST_VERSIONS_SHOWN} older ones")
+    click.secho("what changed", bold=True)
+    for change in found.changes:
+        click.echo(f"  {when(change.happened_at)}  {facts_line(change)}{_by(change)}")
+    if not found.changes:
+        click.echo("  nothing that the router saw")
+    if found.more:
+        click.echo("more: give a higher --limit", err=True)
+
+
+def _holding_line(holding: Holding) -> str:
+    by = f" by {holding.by}" if holding.by else ""
+    assumed = ", assumed: first seen then" if holding.assumed else ""
+    if holding.now:
+        since = f"since {when(holding.since)}" if holding.since else "since before the router saw it"
+        return f"v{holding.version}  {since}{by}{assumed}"
+    began = when(holding.since) if holding.since else "before the router saw it"
+    ended = when(holding.until) if holding.until else "not known when"
+    return f"v{holding.version}  {began} – {ended}{by}{assumed}"
+
+
+def _version_line(ledger: Ledger, version: VersionFact) -> str:
+    content = ledger.contents.get(version.id)
+    made = content.created_at if content else None
+    message = " ".join(((content.commit_message if content else None) or "").split())
+    parts = [
+        f"created {when(made)}" if made else f"seen {when(version.as_of.updated_at)}",
+        "deleted" if version.buried else "",
+        f"“{message}”" if message else "",
+    ]
+    return "  ".join(filter(None, parts))
+
+
+def _by(change: ChangeRecord) -> str:
+    return f"  ({change.author})" if change.author else ""
+
+
+# ---- JSON
+
+
+def _prompt_json(ledger: Ledger) -> dict[str, object]:
+    return {
+        "source": ledger.prompt.source,
+        "project_id": ledger.prompt.project_id,
+        "name": ledger.prompt.name,
+        "labels": {label: version.number for label, version in sorted(labels_held(ledger).items())},
+        "tags": sorted(tags_now(ledger) or ()),
+        "versions": [version.number for version in _versions(ledger) if not version.buried],
+        "seen_at": _last_seen(ledger),
+    }
+
+
+def _detail_json(found: PromptDetail) -> dict[str, object]:
+    ledger = found.ledger
+    return {
+        "prompt": _prompt_json(ledger),
+        "labels": found.holdings,
+        "versions": [_version_json(ledger, version) for version in _versions(ledger)],
+        "changes": found.changes,
+        "more": found.more,
+    }
+
+
+def _version_json(ledger: Ledger, version: VersionFact) -> dict[str, object]:
+    content = ledger.contents.get(version.id)
+    return {
+        "id": version.id,
+        "version": version.number,
+        "deleted": version.buried,
+        "type": content.type if content else None,
+        "created_at": content.created_at if content else None,
+        "created_by": content.created_by if content else None,
+        "commit_message": content.commit_message if content else None,
+        "variables": sorted(variables_of(content) or ()),
+        "updated_at": version.as_of.updated_at,
+    }
+
+
+# ---- two versions
+
+
+def _show_diff(ledger: Ledger, old: int, new: int, format_: Format) -> None:
+    before, after = (ledger.contents.get(_version(ledger, number).id) for number in (old, new))
+    for number, content in ((old, before), (new, after)):
+        if text_of(content) is None:
+            raise RouterError(f"the text of {ledger.prompt.name} v{number} is not known")
+    text, config = differ(text_of(before), text_of(after)), differ(config_text(before), config_text(after))
+    had, has = variables_of(before) or frozenset(), variables_of(after) or frozenset()
+    if format_ == "json":
+        print_json(
+            {
+                "from": old,
+                "to": new,
+                "diff": text.text,
+                "config_diff": config.text,
+                "added": text.added,
+                "removed": text.removed,
+                "variables_gained": sorted(has - had),
+                "variables_lost": sorted(had - has),
+            }
+        )
+        return
+    click.secho(f"{ledger.prompt.name} v{old} → v{new}", bold=True)
+    for word, names in (("new variables", has - had), ("variables gone", had - has)):
+        if names:
+            click.echo(f"{word}: {', '.join(sorted(names))}")
+    for title, difference in (("text", text), ("config", config)):
+        click.echo(
+            f"{title}: +{difference.added} −{difference.removed} lines" if difference.text else f"{title}: the same"
+        )
+        for line in difference.text.split("\n") if difference.text else ():
+            click.secho(f"  {line}", fg={"+": "green", "-": "red"}.get(line[:1]))
+
+
+def _version(ledger: Ledger, number: int) -> VersionFact:
+    """Return the version of that number; of several (numbers are used again), the one that is left or came last."""
+    found = [version for version in ledger.versions.values() if version.number == number]
+    if not found:
+        raise RouterError(f"{ledger.prompt.name} has no v{number} that the router knows")
+    return max(found, key=lambda version: (not version.buried, version.as_of))
+
+
+# ---- shared
+
+
+def _versions(ledger: Ledger) -> list[VersionFact]:
+    return sorted(ledger.versions.values(), key=lambda version: (version.number, version.as_of), reverse=True)
+
+
+def _last_seen(ledger: Ledger) -> datetime:
+    return max(version.as_of.updated_at for version in ledger.versions.values())

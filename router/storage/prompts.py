@@ -1,0 +1,137 @@
+"""Prompts as history: who holds which label, who held it before, and what changed when."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, select, tuple_
+
+from router.domain.event import PromptKey
+from router.domain.ledger import Ledger, VersionFact
+from router.domain.problem import RouterError
+from router.engine.ledger import labels_held
+from router.storage import ledgers
+from router.storage.changes import Facts
+from router.storage.clock import from_ms
+from router.storage.records import ChangeRecord, Holding, Page, PromptDetail, PromptFilter
+from router.storage.tables import changes, prompts
+
+_MOST_CHANGES: Final = 10_000
+"""Of one prompt; who held which label before those is not told."""
+
+
+def list_prompts(connection: Connection, wanted: PromptFilter, limit: int, cursor: str | None) -> Page[Ledger]:
+    """Return what is known of at most `limit` prompts by name, those after `cursor`; without contents."""
+    query = select(prompts.c.id, prompts.c.source, prompts.c.project_id, prompts.c.name)
+    for column, value in (
+        (prompts.c.source, wanted.source),
+        (prompts.c.project_id, wanted.project_id),
+        (prompts.c.name, wanted.name),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.folder is not None:
+        query = query.where(prompts.c.name.startswith(f"{wanted.folder.rstrip('/')}/", autoescape=True))
+    if cursor is not None:
+        last = connection.execute(select(prompts.c.name, prompts.c.id).where(prompts.c.id == _number(cursor))).first()
+        if last is None:
+            raise RouterError(f"{cursor!r} is no cursor of this list")
+        query = query.where(tuple_(prompts.c.name, prompts.c.id) > tuple_(*last))
+    rows = connection.execute(query.order_by(prompts.c.name, prompts.c.id).limit(limit + 1)).all()
+    found = [
+        ledgers.ledger(connection, PromptKey(source, project_id, name)) for _, source, project_id, name in rows[:limit]
+    ]
+    return Page(tuple(found), str(rows[limit - 1][0]) if len(rows) > limit else None)
+
+
+def detail(connection: Connection, key: PromptKey, limit: int) -> PromptDetail | None:
+    """Return a prompt with its last `limit` changes, the newest first; None if nothing is known of it."""
+    known = ledgers.ledger(connection, key)
+    if known.revision == 0:
+        return None
+    told = _changes(connection, key)
+    return PromptDetail(
+        ledger=msgspec.structs.replace(known, contents=ledgers.contents(connection, key, known.versions)),
+        holdings=holdings(reversed(told), labels_held(known)),
+        changes=tuple(told[:limit]),
+        more=len(told) > limit,
+    )
+
+
+def _changes(connection: Connection, key: PromptKey) -> list[ChangeRecord]:
+    """Return what was told of a prompt, the newest first; a move once, with the version that gained the label."""
+    query = (
+        select(changes)
+        .join(prompts, prompts.c.id == changes.c.prompt)
+        .where(ledgers.is_prompt(key))
+        .order_by(changes.c.happened_at.desc(), changes.c.seq.desc())
+        .limit(_MOST_CHANGES)
+    )
+    found = [
+        ChangeRecord(
+            id=row["id"],
+            type=row["type"],
+            action=row["action"],
+            origin=row["origin"],
+            author=row["author"],
+            happened_at=from_ms(row["happened_at"]),
+            facts=msgspec.json.decode(row["facts"], type=Facts),
+            at=from_ms(row["at"]),
+        )
+        for row in connection.execute(query).mappings()
+    ]
+    return [change for change in found if not change.facts.quiet and not change.facts.half]
+
+
+def holdings(told: Iterable[ChangeRecord], now: Mapping[str, VersionFact]) -> tuple[Holding, ...]:
+    """Return who held each label, the newest first, from changes (oldest first) and who holds it now.
+
+    What no change tells (it was there before the router came, or the change is forgotten) has no `since` and no `by`.
+    """
+    past: dict[str, list[Holding]] = {}
+    open_: dict[str, Holding] = {}
+
+    def end(label: str, change: ChangeRecord) -> None:
+        if held := open_.pop(label, None):
+            past.setdefault(label, []).append(msgspec.structs.replace(held, until=change.happened_at))
+
+    for change in told:
+        version = change.facts.version
+        if version is None:
+            continue
+        moved = {move.label: move.from_ for move in change.facts.moved}
+        for label in change.facts.labels_lost:
+            if label not in open_:
+                open_[label] = Holding(label=label, version=version.number)
+            if open_[label].version == version.number:
+                end(label, change)
+        for label in change.facts.labels_gained:
+            if label in moved and label not in open_ and label not in past:
+                open_[label] = Holding(label=label, version=moved[label])
+            end(label, change)
+            open_[label] = Holding(
+                label=label,
+                version=version.number,
+                since=change.happened_at,
+                by=change.author,
+                assumed=change.facts.assumed,
+            )
+    result: list[Holding] = []
+    for label in sorted({*past, *open_, *now}):
+        last = open_.get(label)
+        before = past.get(label, [])
+        holder = now.get(label)
+        if last is not None and (holder is None or holder.number != last.version):
+            before = [*before, last]
+            last = None
+        if holder is not None:
+            last = last or Holding(label=label, version=holder.number)
+            result.append(msgspec.structs.replace(last, now=True))
+        result += reversed(before)
+    return tuple(result)
+
+
+def _number(cursor: str) -> int:
+    if not cursor.isdecimal():
+        raise RouterError(f"{cursor!r} is no cursor of this list")
+    return int(cursor)
