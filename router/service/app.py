@@ -22,6 +22,7 @@ from router.domain.routing import Routing
 from router.service.held import HeldLoop
 from router.service.letting_go import let_go
 from router.service.metrics import CONTENT_TYPE, Metrics
+from router.service.retention import Retention
 from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
 from router.service.troubles import Troubles
@@ -46,6 +47,7 @@ class Service:
         self.routing = RoutingLoop(store, lambda: rulebook.ruleset, self._routed, capture=capture)
         self.held = HeldLoop(store, lambda: rulebook.ruleset, self._told, capture=capture)
         self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended, self._given_up)
+        self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()
@@ -60,13 +62,16 @@ class Service:
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
         async with self.clients:
             loops = [asyncio.create_task(loop.run()) for loop in (self.routing, self.held, self.worker)]
+            idle = asyncio.create_task(self.retention.run())
             try:
                 yield
             finally:
+                idle.cancel()
                 self.routing.stop()
                 self.held.stop()
                 self.worker.stop()
                 await asyncio.gather(*loops)
+                await asyncio.gather(idle, return_exceptions=True)
                 await self.troubles.close()
 
     def reload(self) -> None:

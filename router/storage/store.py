@@ -27,6 +27,7 @@ from router.storage import (
     history,
     ledgers,
     prompts,
+    retention,
     routings,
     troubles,
     waits,
@@ -48,6 +49,7 @@ from router.storage.records import (
     PromptDetail,
     PromptFilter,
 )
+from router.storage.retention import Forgotten
 from router.storage.writer import Writer
 
 
@@ -257,6 +259,16 @@ class Store:
     def trouble_due(self, kind: str, subject: str, every: timedelta) -> Future[int | None]:
         """Count a trouble. How many there were since it was last told if it may be told now, else None."""
         return self._writer.submit(lambda connection: troubles.trouble_due(connection, kind, subject, every))
+
+    # Forgetting
+
+    def forget_events(self, before: datetime, after: int) -> Future[Forgotten]:
+        """Remove, of some events behind number `after`, those finished `before` then, with all that came of them."""
+        return self._writer.submit(lambda connection: retention.forget_events(connection, before, after))
+
+    def forget_changes(self, before: datetime, after: str) -> Future[Forgotten]:
+        """Remove, of some changes behind id `after` that outlived their events, those that are no longer needed."""
+        return self._writer.submit(lambda connection: retention.forget_changes(connection, before, after))
 
     # What people ask
 
