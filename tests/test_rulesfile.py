@@ -65,6 +65,41 @@ def with_destination(text: str) -> str:
 # ---- what it says
 
 
+def test_a_source_may_have_the_api_of_its_project() -> None:
+    file = read(
+        f"""{HEAD}expect_every = "6h"
+[sources.prod.api]
+host = "https://cloud.langfuse.com"
+public_key = "${{PUBLIC}}"
+secret_key = "${{PRIVATE}}"
+every = "90s"
+allow_private = true
+proxy = "http://user:pw@proxy.example.com"
+{LOG}{RULE}""",
+        {**SECRETS, "PUBLIC": "pk-lf-1", "PRIVATE": "sk-lf-1"},
+    )
+    source = file.sources["prod"]
+    assert source.expect_every == timedelta(hours=6)
+    assert source.api is not None
+    assert (source.api.secret_key.reveal(), str(source.api.secret_key)) == ("sk-lf-1", "***")
+    assert (source.api.every, source.api.allow_private) == (timedelta(seconds=90), True)
+    assert "sk-lf-1" not in repr(source)
+    assert "pw" not in str(source.api.proxy)
+
+
+def test_an_api_key_that_is_written_out_is_a_warning() -> None:
+    api = '[sources.prod.api]\nhost = "https://x.example"\npublic_key = "pk"\nsecret_key = "sk-lf-1"\n'
+    warnings = [str(warning) for warning in read(f"{HEAD}{api}{LOG}{RULE}").warnings]
+    assert [warning for warning in warnings if "sources.prod.api.secret_key" in warning]
+    assert not [warning for warning in warnings if "sk-lf-1" in warning]
+
+
+@pytest.mark.parametrize("api", ["5", '"x"', "[]", "2026-01-01"])
+def test_an_api_is_a_table(api: str) -> None:
+    (problem,) = problems(f"{HEAD}api = {api}\n{LOG}{RULE}")
+    assert problem.startswith("rules.toml:3:1: sources.prod.api: ")
+
+
 def test_a_full_file_becomes_typed_values() -> None:
     file = read(
         """
@@ -577,7 +612,9 @@ fallback = "yes"
         "rules.toml:13:1: sources.router.secret: is an empty list",
         'rules.toml:14:1: sources.router.settle: expected a duration such as "5s", got 5',
         "rules.toml:16:16: sources.prod.secret[1]: expected a string",
-        "rules.toml:17:1: sources.prod.api: not supported yet in this version",
+        "rules.toml:17:1: sources.prod.api: `public_key` is missing: the project's public API key (pk-lf-…)",
+        "rules.toml:17:1: sources.prod.api: `secret_key` is missing: the project's secret API key (sk-lf-…)",
+        "rules.toml:17:9: sources.prod.api.host: expected a URL with https:// or http:// and a host",
         "rules.toml:19:1: destinations.a.extends: goes round in a circle: a → b → a",
         "rules.toml:21:1: destinations.b.extends: goes round in a circle: b → a → b",
         "rules.toml:23:1: destinations.slk.type: expected one of slack, http, github, email, log, "

@@ -183,6 +183,7 @@ TABLES = {
     "[server]": table("properties", "server", "properties"),
     "[store]": table("properties", "store", "properties"),
     "[sources.x]": table("$defs", "source", "properties"),
+    "[sources.x.api]": table("$defs", "source", "properties", "api", "properties"),
     "[[rules]]": table("$defs", "rule", "properties"),
     "[times.x]": table("$defs", "times", "properties"),
     **{f'[destinations.x]\ntype = "{type}"': destination(type) for type in DESTINATION_TYPES},

@@ -20,7 +20,7 @@ class Api(Struct, frozen=True, kw_only=True):
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """`tolerance` None: the age of a signature is not checked."""
+    """`tolerance` None: the age of a signature is not checked. `expect_every` None: it may be silent for ever."""
 
     name: str
     secrets: tuple[Text, ...]
@@ -29,4 +29,5 @@ class Source(Struct, frozen=True, kw_only=True):
     pair: timedelta = timedelta(seconds=10)
     plain_signature: bool = False
     project_url: str | None = None
+    expect_every: timedelta | None = None
     api: Api | None = None

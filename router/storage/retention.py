@@ -17,7 +17,6 @@ from router.storage.changes import Facts
 from router.storage.clock import Millis, to_ms
 from router.storage.statements import batched
 from router.storage.tables import (
-    CHANGE_IS_HELD,
     DELIVERY_IS_OPEN,
     changes,
     deliveries,

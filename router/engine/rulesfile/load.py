@@ -10,7 +10,7 @@ from router.domain.destination import AnyDestination
 from router.domain.event import ROUTER_SOURCE
 from router.domain.json import Json, JsonObject
 from router.domain.problem import Place, Problem, RulesError
-from router.domain.source import Source
+from router.domain.source import Api, Source
 from router.engine.defaults import revealed
 from router.engine.rulesfile.actions import ActionReader
 from router.engine.rulesfile.destinations import read_destinations
@@ -21,6 +21,7 @@ from router.engine.rulesfile.merged import Merged
 from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import MissingIs, Reader, shown
 from router.engine.rulesfile.spec import (
+    API,
     RULE,
     SERVER,
     SOURCE,
@@ -156,11 +157,25 @@ def _sources(reader: Reader) -> dict[str, Source]:
         if not isinstance(table, Mapping):
             reader.fault(path, f"expected a table, got {shown(table)}")
             continue
-        reader.unknown(path, table, tuple(SOURCE), "source")
+        reader.unknown(path, table, (*SOURCE, "api"), "source")
         fields = reader.fields(path, table, SOURCE)
+        if "api" in table:
+            fields["api"] = _api(reader, (*path, "api"), table["api"])
         if "secrets" in fields:
             sources[name] = Source(name=name, **fields)
     return sources
+
+
+def _api(reader: Reader, path: Path, table: Json) -> Api | None:
+    if not isinstance(table, Mapping):
+        before = len(reader.problems)
+        reader.tree(path, table, replaced=True)
+        if len(reader.problems) == before:
+            reader.fault(path, f"expected a table, got {shown(table)}")
+        return None
+    reader.unknown(path, table, tuple(API), "api")
+    fields = reader.fields(path, table, API)
+    return Api(**fields) if fields.keys() >= {"host", "public_key", "secret_key"} else None
 
 
 def _tables(reader: Reader, name: str) -> Iterator[tuple[str, JsonObject]]:

@@ -5,7 +5,7 @@ templates and what other files say are beyond it.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
@@ -14,6 +14,7 @@ from router.engine.rulesfile.kinds import A_STRING, OPEN, STRING_LIST
 from router.engine.rulesfile.spec import (
     ACTIONS,
     ANY_ACTION,
+    API,
     DESTINATION_TYPES,
     DESTINATIONS,
     LIMITS,
@@ -52,7 +53,7 @@ def json_schema() -> JsonObject:
         "properties": {name: parts[name] for name in TOP},
         "additionalProperties": False,
         "$defs": {
-            "source": _table("source", SOURCE),
+            "source": _source(),
             "destination": _destination(),
             "times": _table("times", TIMES),
             "rule": _rule(),
@@ -86,6 +87,12 @@ def _table(kind: str, keys: Keys) -> JsonObject:
         {name: _value(kind, name, key) for name, key in keys.items()},
         (name for name, key in keys.items() if key.required),
     )
+
+
+def _source() -> JsonObject:
+    source = _table("source", SOURCE)
+    api = _about("Langfuse's public API: for what was before, and for what was missed.", _table("api", API))
+    return {**source, "properties": {**cast("JsonObject", source["properties"]), "api": api}}
 
 
 def _value(kind: str, name: str, key: Key) -> JsonObject:

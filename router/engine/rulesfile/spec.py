@@ -137,7 +137,21 @@ SOURCE: Final[Keys] = {
     "pair": Key(kind=DURATION, about="How long a lost label waits for the version that gained it (10s)."),
     "plain_signature": Key(kind=BOOL, about="Accept a bare hex HMAC of the body: no protection against replay."),
     "project_url": Key(kind=PUBLIC_URL, about="The Langfuse server, for links in messages."),
+    "expect_every": Key(
+        kind=POSITIVE_DURATION, about="A source that is silent for longer is told as `router.source_silent`."
+    ),
 }
+
+API: Final[Keys] = {
+    "host": Key(kind=HTTP_URL, about="The Langfuse server.", required=True),
+    "public_key": Key(kind=CREDENTIAL, about="The project's public API key (pk-lf-…).", required=True),
+    "secret_key": Key(kind=CREDENTIAL, about="The project's secret API key (sk-lf-…).", required=True),
+    "every": Key(kind=POSITIVE_DURATION, about="How often to look for what was missed (5m)."),
+    "allow_private": Key(kind=BOOL, about="Allow loopback, private and link-local addresses."),
+    "ca_file": Key(kind=FILLED, about="A file of certificates to trust."),
+    "proxy": Key(kind=PROXY, about='A proxy\'s URL; "env": that of the environment.'),
+}
+"""`[sources.NAME.api]`"""
 
 LIMITS: Final[Keys] = {
     "timeout": Key(kind=POSITIVE_DURATION, about="For a whole attempt (10s)."),
@@ -294,7 +308,6 @@ NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
 
 LATER: Final[Mapping[str, frozenset[str]]] = {
     "store": frozenset({"spool"}),
-    "source": frozenset({"api"}),
     "slack": frozenset({"token", "channel", "thread", "api_url"}),
     "github": frozenset({"app_id", "installation_id", "private_key", "workflow", "commit"}),
     "expect": frozenset({"where"}),
