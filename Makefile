@@ -18,7 +18,7 @@ test: .venv/.ready
 
 # the property tests, a hundred times as long
 test-long: .venv/.ready
-	$(BIN)/pytest -n auto --hypothesis-profile=long tests/langfuse tests/test_ledger_model.py
+	$(BIN)/pytest -n auto --hypothesis-profile=long tests/langfuse tests/test_ledger_model.py tests/test_reconcile_model.py tests/test_difference.py
 
 # tables to compare within one run; nothing passes or fails
 bench: .venv/.ready

@@ -11,6 +11,8 @@ class VersionFact(Struct, frozen=True, kw_only=True):
     `as_of`: the newest thing said about it. `labels` are those its newest snapshot that speaks of labels showed
     (None: none did yet); whether it still holds them is decided with `LabelFact`.
     `created`: its creation has been told. `buried`: deleted, for good.
+    `untold`: its newest state was read from Langfuse when nothing was known, so fresh that the event which shows the
+    same one may still be on its way.
     """
 
     id: str
@@ -20,6 +22,7 @@ class VersionFact(Struct, frozen=True, kw_only=True):
     labels_as_of: Stamp | None = None
     created: bool = False
     buried: bool = False
+    untold: bool = False
 
 
 class LabelFact(Struct, frozen=True):

@@ -308,6 +308,10 @@ class _Fold:
         touched = sorted((snapshot.labels or frozenset()) | ((before and before.labels) or frozenset()))
         held_before = {label: self.told_holder(label) for label in touched}
         last_held = {label: self.labels[label].version_id if label in self.labels else None for label in touched}
+        if _is_told_now(before, stamp):
+            # what was read from Langfuse shows this very change: what the version held before it is not known
+            held_before = {label: None if holder == id else holder for label, holder in held_before.items()}
+            last_held = {label: None if holder == id else holder for label, holder in last_held.items()}
         previous = self.replaced_versions(event, snapshot, last_held)
         tags_before = self.tags_in_force()
 
@@ -320,7 +324,8 @@ class _Fold:
         tags_gained, tags_lost, tags_assumed = self.retag(event, snapshot, tags_before)
 
         draft = _drafted(event, snapshot)
-        draft.created = event.action == "created" and (before is None or not before.created)
+        known = before is not None and before.created and not _is_told_now(before, stamp)
+        draft.created = event.action == "created" and not known
         place = len(self.statuses)
         # `latest` is never lost without somebody gaining it: there is nothing to wait for
         self.losses += [_Loss(place, draft, label) for label in dropped if label != LATEST]
@@ -342,7 +347,8 @@ class _Fold:
                 for label in gained
                 if (last := held_before[label] or last_held[label]) is not None and last != id
             )
-            unsure = event.action == "updated" and (before is None or before.labels is None)
+            first_sight = before is None or before.labels is None or _is_told_now(before, stamp)
+            unsure = event.action == "updated" and first_sight
             draft.assumed = tags_assumed or (unsure and any(last_held[label] is None for label in gained))
             self.resolve(place, gained)
         changed = draft.created or draft.deleted or draft.gained or draft.lost or draft.tags_gained or draft.tags_lost
@@ -437,7 +443,7 @@ class _Fold:
         if draft.gained or draft.lost or draft.tags_gained or draft.tags_lost:
             quiet = not _visible(draft)
             return ("quiet", "only latest moved") if quiet else ("routed", "")
-        if before is None or stamp.updated_at > before.as_of.updated_at:
+        if before is None or stamp.updated_at > before.as_of.updated_at or _is_told_now(before, stamp):
             return "quiet", "nothing that we can see changed"
         if stamp.updated_at == before.as_of.updated_at:
             return "duplicate", "shows a state that is known"
@@ -516,7 +522,13 @@ def _joined(before: VersionFact | None, snapshot: Snapshot, stamp: Stamp, event:
         labels=snapshot.labels if newer else before.labels,
         labels_as_of=stamp if newer else before.labels_as_of,
         created=before.created or created,
+        untold=before.untold and stamp.updated_at < before.as_of.updated_at,
     )
+
+
+def _is_told_now(before: VersionFact | None, stamp: Stamp) -> bool:
+    """Whether an event of that time shows the state of the version that nobody told yet."""
+    return before is not None and before.untold and stamp.updated_at == before.as_of.updated_at
 
 
 def _visible(draft: _Draft) -> bool:

@@ -24,6 +24,7 @@ _FACTS: Final = (
     versions.c.labels_sent_at,
     versions.c.created,
     versions.c.buried,
+    versions.c.untold,
 )
 """All but the content, which is big and seldom wanted."""
 
@@ -143,6 +144,7 @@ def _version(row: RowMapping) -> VersionFact:
         labels_as_of=_stamp(row["labels_updated_at"], row["labels_sent_at"]) if spoken else None,
         created=row["created"],
         buried=row["buried"],
+        untold=row["untold"],
     )
 
 
@@ -156,6 +158,7 @@ def _version_row(id_: str, fact: VersionFact) -> dict[str, object]:
         "labels_sent_at": None if fact.labels_as_of is None else to_ms(fact.labels_as_of.sent_at),
         "created": fact.created,
         "buried": fact.buried,
+        "untold": fact.untold,
     }
 
 

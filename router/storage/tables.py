@@ -142,6 +142,7 @@ versions = Table(
     Column("labels_sent_at", BigInteger),
     Column("created", Boolean, nullable=False),
     Column("buried", Boolean, nullable=False),
+    Column("untold", Boolean, nullable=False),
     Column("content", Words),
 )
 

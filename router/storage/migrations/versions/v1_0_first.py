@@ -235,6 +235,7 @@ def upgrade() -> None:
         sa.Column("labels_sent_at", sa.BigInteger()),
         sa.Column("created", sa.Boolean(), nullable=False),
         sa.Column("buried", sa.Boolean(), nullable=False),
+        sa.Column("untold", sa.Boolean(), nullable=False),
         sa.Column("content", sa.Text()),
         sa.ForeignKeyConstraint(["prompt"], ["prompts.id"], name="versions_prompt_fkey"),
         sa.PrimaryKeyConstraint("prompt", "id", name="versions_pkey"),
