@@ -5,6 +5,7 @@ import ssl
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from types import TracebackType
+from typing import Protocol
 
 import aiohttp
 import httpx
@@ -12,7 +13,6 @@ from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
 
 from router.delivery.guard import GuardedConnector
-from router.domain.destination import Limits
 from router.domain.text import Text
 
 MOST_READ = 64 * 1024
@@ -24,8 +24,21 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 USER_AGENT = f"langfuse-router/{version('langfuse-router')}"
 
 
+class Way(Protocol):
+    """How somebody is reached: a destination, or Langfuse's API."""
+
+    @property
+    def allow_private(self) -> bool: ...
+
+    @property
+    def ca_file(self) -> str | None: ...
+
+    @property
+    def proxy(self) -> Text | None: ...
+
+
 class _Way(Struct, frozen=True):
-    """How a destination is reached; those that agree share a client."""
+    """Those that agree in it share a client."""
 
     allow_private: bool
     ca_file: str | None
@@ -48,12 +61,12 @@ class Clients:
         await self._stack.aclose()
         self._clients.clear()
 
-    async def of(self, limits: Limits) -> httpx.AsyncClient:
-        """Return the client for a destination. Raises OSError if its `ca_file` cannot be read."""
-        way = _Way(limits.allow_private, limits.ca_file, limits.proxy)
-        if way not in self._clients:
-            self._clients[way] = await self._stack.enter_async_context(_open(way))
-        return self._clients[way]
+    async def of(self, way: Way) -> httpx.AsyncClient:
+        """Return the client for whoever is reached in that way. Raises OSError if a `ca_file` cannot be read."""
+        key = _Way(way.allow_private, way.ca_file, way.proxy)
+        if key not in self._clients:
+            self._clients[key] = await self._stack.enter_async_context(_open(key))
+        return self._clients[key]
 
 
 def tls(ca_file: str | None) -> ssl.SSLContext:

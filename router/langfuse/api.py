@@ -6,7 +6,7 @@ actions/getPromptsMeta.ts, actions/getPromptByName.ts).
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -62,6 +62,7 @@ class _Listed(Struct, rename="camel"):
 
 class _Meta(Struct, rename="camel"):
     total_pages: int
+    total_items: int = 0
 
 
 class _List(Struct):
@@ -70,10 +71,11 @@ class _List(Struct):
 
 
 class Page(Struct, frozen=True):
-    """A page of the list; `pages`: how many there are."""
+    """A page of the list; `pages`: how many there are, `total`: how many prompts are on all of them."""
 
     prompts: tuple[Listed, ...]
     pages: int
+    total: int
 
 
 def read_list(raw: bytes) -> Page:
@@ -89,7 +91,23 @@ def read_list(raw: bytes) -> Page:
         )
         for one in found.data
     )
-    return Page(prompts, found.meta.total_pages)
+    return Page(prompts, found.meta.total_pages, found.meta.total_items)
+
+
+def merged(found: Iterable[Listed]) -> dict[str, Listed]:
+    """Return by name what the list shows; several entries of a name are one: the list groups by name and tags."""
+    result: dict[str, Listed] = {}
+    for one in found:
+        other = result.get(one.name, one)
+        times = [time for time in (one.updated_at, other.updated_at) if time is not None]
+        result[one.name] = Listed(
+            name=one.name,
+            versions=one.versions | other.versions,
+            labels=one.labels | other.labels,
+            tags=one.tags | other.tags,
+            updated_at=max(times, default=None),
+        )
+    return result
 
 
 def read_version(raw: bytes, source: str, received_at: datetime, *, resolved: bytes | None = None) -> Event:

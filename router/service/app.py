@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -17,14 +17,19 @@ from litestar.types import Scope
 from router.delivery.client import Clients
 from router.delivery.worker import Ended, Worker
 from router.domain.delivery import NewDelivery, Refused
-from router.domain.problem import RulesError
+from router.domain.problem import RouterError, RulesError
 from router.domain.routing import Routing
+from router.domain.source import Source
+from router.service.baseline import Baseline, Progress
 from router.service.held import HeldLoop
 from router.service.letting_go import let_go
 from router.service.metrics import CONTENT_TYPE, Metrics
+from router.service.public_api import PublicApis
+from router.service.reconcile import Look, Reconciler, tell_missed
 from router.service.retention import Retention
 from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
+from router.service.silence import Silence
 from router.service.troubles import Troubles
 from router.service.webhook import webhook
 from router.storage.deliveries import GivenUp
@@ -44,7 +49,13 @@ class Service:
         self.capture = capture
         self.metrics = Metrics()
         self.clients = Clients()
-        self.routing = RoutingLoop(store, lambda: rulebook.ruleset, self._routed, capture=capture)
+        self.apis = PublicApis(self.clients)
+        self.baseline = Baseline(store, self.apis.of, lambda: self.routing.wake())
+        self.routing = RoutingLoop(
+            store, lambda: rulebook.ruleset, self._routed, self.baseline.wait_for, capture=capture
+        )
+        self.reconciler = Reconciler(store, self.baseline, self.apis.of, self._looked, self.routing.wake)
+        self.silence = Silence(store, lambda source, why: self.troubles.source_silent(source, why))
         self.held = HeldLoop(store, lambda: rulebook.ruleset, self._told, capture=capture)
         self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended, self._given_up)
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
@@ -62,16 +73,21 @@ class Service:
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
         async with self.clients:
             loops = [asyncio.create_task(loop.run()) for loop in (self.routing, self.held, self.worker)]
-            idle = asyncio.create_task(self.retention.run())
+            beside = [
+                asyncio.create_task(self.retention.run()),
+                asyncio.create_task(self.reconciler.run(self._sources)),
+                asyncio.create_task(self.silence.run(self._sources)),
+            ]
             try:
                 yield
             finally:
-                idle.cancel()
+                for task in beside:
+                    task.cancel()
                 self.routing.stop()
                 self.held.stop()
                 self.worker.stop()
                 await asyncio.gather(*loops)
-                await asyncio.gather(idle, return_exceptions=True)
+                await asyncio.gather(*beside, return_exceptions=True)
                 await self.troubles.close()
 
     def reload(self) -> None:
@@ -102,7 +118,25 @@ class Service:
         ruleset = self.rulebook.ruleset
         await asyncio.wrap_future(self.store.save_ruleset(ruleset.digest, ruleset.text))
 
+    def _sources(self) -> Mapping[str, Source]:
+        return self.rulebook.ruleset.sources
+
+    async def reconcile(self, name: str | None = None, progress: Progress = lambda _done, _of: None) -> list[Look]:
+        """Look at Langfuse now: at one source, or at all that have an API. Raises RouterError."""
+        sources = self._sources()
+        if name is not None and name not in sources:
+            raise RouterError(f"no source named {name} in the rules in force")
+        chosen = [sources[name]] if name is not None else [one for one in sources.values() if one.api is not None]
+        if not chosen:
+            raise RouterError("no source has an API: add [sources.NAME.api] to the rules file")
+        return [await self.reconciler.look(source, progress) for source in chosen]
+
     # ---- what the loops tell
+
+    def _looked(self, look: Look) -> None:
+        self.metrics.looked_at.labels(look.source).set_to_current_time()
+        self.metrics.missed.labels(look.source).inc(len(look.missed))
+        tell_missed(look, self.troubles)
 
     def _routed(self, routings: Sequence[Routing]) -> None:
         for routing in routings:

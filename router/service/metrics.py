@@ -93,6 +93,18 @@ class Metrics:
             buckets=DELIVERY_BUCKETS,
             registry=self.registry,
         )
+        self.missed = Counter(
+            "langfuse_router_missed_events",
+            "Changes that no webhook told and Langfuse's API showed",
+            ["source"],
+            registry=self.registry,
+        )
+        self.looked_at = Gauge(
+            "langfuse_router_reconcile_timestamp_seconds",
+            "When Langfuse's API was last compared with what is known",
+            ["source"],
+            registry=self.registry,
+        )
         self.reload_success = Gauge(
             "langfuse_router_config_reload_success", "1 if the last reload succeeded", registry=self.registry
         )

@@ -11,6 +11,7 @@ import structlog
 from router.domain.change import Change
 from router.domain.event import PromptKey
 from router.domain.routing import Routing, SettledEvent
+from router.domain.source import Source
 from router.engine.explain import worth_keeping
 from router.engine.ledger import change_of, contents_needed, derive, with_contents
 from router.engine.plan import plan
@@ -93,19 +94,24 @@ def settled_at(batch: WaitingBatch, settle: timedelta) -> datetime:
 
 
 class RoutingLoop:
-    """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored."""
+    """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored.
+
+    `wait_for` says until when a batch has to wait for what was before it to be known.
+    """
 
     def __init__(
         self,
         store: Store,
         ruleset: Callable[[], Ruleset],
         routed: Callable[[Sequence[Routing]], None],
+        wait_for: Callable[[WaitingBatch, Source | None], datetime | None],
         *,
         capture: bool,
     ) -> None:
         self._store = store
         self._ruleset = ruleset
         self._routed = routed
+        self._wait_for = wait_for
         self._capture = capture
         self._wake = asyncio.Event()
         self._stopping = False
@@ -155,7 +161,8 @@ class RoutingLoop:
             count, until = self._held[batch.key]
             if count == batch.count:
                 return until
-        return settled
+        known_at = self._wait_for(batch, source)
+        return settled if known_at is None else max(settled, known_at)
 
     async def _route_all(self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime) -> None:
         results = await asyncio.to_thread(self._decide, due, ruleset, now)

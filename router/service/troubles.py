@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from router.storage.store import Store
 log = structlog.get_logger("router.trouble")
 
 TOLD_EVERY: Final = timedelta(hours=1)
+MOST_NAMED: Final = 20
 REFUSALS_TO_TELL: Final = 3
 """Langfuse switches an automation off after 5 failed executions in a row: worker/src/queues/webhooks.ts."""
 
@@ -99,6 +100,31 @@ class Troubles:
     def reload_failed(self, file: str, errors: str) -> None:
         self._start(
             self.tell("router.reload_failed", file, f"{file} was refused, the rules before stay in force:\n{errors}")
+        )
+
+    def missed(self, source: str, changes: Sequence[str]) -> None:
+        """`changes`: what was found only by asking Langfuse, each in a line."""
+        more = len(changes) - MOST_NAMED
+        shown = [*changes[:MOST_NAMED], *([f"and {more} more"] if more > 0 else [])]
+        count = "a change" if len(changes) == 1 else f"{len(changes)} changes"
+        self._start(
+            self.tell(
+                "router.missed",
+                source,
+                f"source {source}: {count} reached us only through Langfuse's API: webhooks were lost, or Langfuse "
+                "sent none, as for a deletion through its API.\n" + "\n".join(shown),
+                missed=list(changes),
+            )
+        )
+
+    def source_silent(self, source: str, why: str) -> None:
+        self._start(
+            self.tell(
+                "router.source_silent",
+                source,
+                f"source {source}: {why} The automation in Langfuse was probably switched off, as Langfuse does after "
+                "5 failures in a row: look at it under Automations in the project, and switch it on again.",
+            )
         )
 
     # ---- telling

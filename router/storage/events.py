@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from router.domain.event import Action, Event, Origin, PromptKey
 from router.langfuse.wire import decode
-from router.storage.clock import from_ms, optional_ms, to_ms
+from router.storage.clock import from_ms, optional_moment, optional_ms, to_ms
 from router.storage.statements import batched, insert_new
 from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
 
@@ -153,6 +153,17 @@ def decoded(stored: StoredEvent) -> Event:
     """Return what an event says that was understood when it came."""
     event = decode(stored.body, stored.source, stored.received_at, origin=stored.origin)
     return msgspec.structs.replace(event, id=stored.id)
+
+
+def heard_at(connection: Connection, source: str) -> datetime | None:
+    """Return when the last webhook of a source came; None: none is known."""
+    query = (
+        select(events.c.received_at)
+        .where(events.c.source == source, events.c.origin == "webhook")
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    return optional_moment(connection.execute(query).scalar())
 
 
 def _row(event: NewEvent) -> dict[str, object]:

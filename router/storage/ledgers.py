@@ -15,6 +15,7 @@ from router.storage.tables import labels, prompts, versions
 T = TypeVar("T")
 
 _FACTS: Final = (
+    versions.c.prompt,
     versions.c.id,
     versions.c.number,
     versions.c.updated_at,
@@ -31,21 +32,30 @@ _FACTS: Final = (
 
 def ledger(connection: Connection, key: PromptKey) -> Ledger:
     """Return what is known of a prompt, without contents; revision 0 if nothing is."""
-    row = connection.execute(select(prompts).where(is_prompt(key))).mappings().one_or_none()
-    if row is None:
-        return Ledger(prompt=key)
-    of_versions = connection.execute(select(*_FACTS).where(versions.c.prompt == row["id"])).mappings()
-    of_labels = connection.execute(select(labels).where(labels.c.prompt == row["id"])).mappings()
-    return Ledger(
-        prompt=key,
-        revision=row["revision"],
-        versions={fact["id"]: _version(fact) for fact in of_versions},
-        labels={
-            fact["label"]: LabelFact(fact["version_id"], fact["version"], _stamp(fact["updated_at"], fact["sent_at"]))
-            for fact in of_labels
-        },
-        tags=_tags(row),
-    )
+    return next(iter(ledgers(connection, is_prompt(key))), Ledger(prompt=key))
+
+
+def ledgers(connection: Connection, *which: ColumnElement[bool]) -> list[Ledger]:
+    """Return what is known of those prompts, without contents."""
+    rows = connection.execute(select(prompts).where(*which)).mappings().all()
+    facts: dict[int, dict[str, VersionFact]] = {row["id"]: {} for row in rows}
+    claims: dict[int, dict[str, LabelFact]] = {row["id"]: {} for row in rows}
+    for ids in batched(facts):
+        for fact in connection.execute(select(*_FACTS).where(versions.c.prompt.in_(ids))).mappings():
+            facts[fact["prompt"]][fact["id"]] = _version(fact)
+        for claim in connection.execute(select(labels).where(labels.c.prompt.in_(ids))).mappings():
+            stamp = _stamp(claim["updated_at"], claim["sent_at"])
+            claims[claim["prompt"]][claim["label"]] = LabelFact(claim["version_id"], claim["version"], stamp)
+    return [
+        Ledger(
+            prompt=PromptKey(row["source"], row["project_id"], row["name"]),
+            revision=row["revision"],
+            versions=facts[row["id"]],
+            labels=claims[row["id"]],
+            tags=_tags(row),
+        )
+        for row in rows
+    ]
 
 
 def occurred(connection: Connection) -> Occurred:

@@ -26,6 +26,7 @@ from router.storage import (
     held,
     history,
     ledgers,
+    looks,
     prompts,
     retention,
     routings,
@@ -36,6 +37,7 @@ from router.storage.changes import ChangeFilter
 from router.storage.deliveries import GivenUp, Settled, SettledStatus, Wanted
 from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
 from router.storage.held import Held, Telling, Window
+from router.storage.looks import Progress
 from router.storage.records import (
     Backlog,
     DeliveryDetail,
@@ -71,6 +73,7 @@ class Store:
         if serve and store._database.is_alone:
             # whoever was sending ended: nobody has to wait for its leases
             store._writer.submit(deliveries.expire_all).result()
+            store._writer.submit(lambda connection: looks.let_go(connection, None)).result()
         return store
 
     def close(self) -> None:
@@ -108,6 +111,11 @@ class Store:
         """Return every waiting event of a prompt, or the one of that number, in the order of arrival."""
         with self._database.read() as connection:
             return events.batch(connection, of)
+
+    def heard_at(self, source: str) -> datetime | None:
+        """Return when the last webhook of a source came; None: none is known."""
+        with self._database.read() as connection:
+            return events.heard_at(connection, source)
 
     # Routing
 
@@ -259,6 +267,58 @@ class Store:
     def trouble_due(self, kind: str, subject: str, every: timedelta) -> Future[int | None]:
         """Count a trouble. How many there were since it was last told if it may be told now, else None."""
         return self._writer.submit(lambda connection: troubles.trouble_due(connection, kind, subject, every))
+
+    # Langfuse's API
+
+    def look_progress(self, source: str) -> Progress:
+        """Return how far a source is known from Langfuse's API."""
+        with self._database.read() as connection:
+            return looks.progress(connection, source)
+
+    def take_look(self, source: str, lease: timedelta) -> Future[bool]:
+        """Take the right to look at a source for that long; False: somebody else has it."""
+        return self._writer.submit(lambda connection: looks.take(connection, source, lease))
+
+    def keep_look(self, source: str, lease: timedelta) -> Future[None]:
+        """Keep that right for so long from now."""
+        return self._writer.submit(lambda connection: looks.keep(connection, source, lease))
+
+    def let_go_look(self, source: str) -> Future[None]:
+        return self._writer.submit(lambda connection: looks.let_go(connection, source))
+
+    def imported(self, source: str, names: Iterable[str]) -> set[str]:
+        """Return those of the prompts that were imported."""
+        with self._database.read() as connection:
+            return looks.imported(connection, source, names)
+
+    def save_import(self, source: str, name: str, found: Ledger | None) -> Future[bool]:
+        """Store an imported prompt (None: there is none of that name); False: its ledger moved on since it was read."""
+        return self._writer.submit(lambda connection: looks.save_import(connection, source, name, found))
+
+    def finish_import(self, source: str, at: datetime, there: datetime) -> Future[None]:
+        """Remember that every prompt is imported; `there`: when that began, by Langfuse's clock."""
+        return self._writer.submit(lambda connection: looks.finish_import(connection, source, at, there))
+
+    def ledgers(self, source: str, project_id: str, names: Iterable[str]) -> dict[str, Ledger]:
+        """Return what is known of those prompts, by name and without contents."""
+        with self._database.read() as connection:
+            return looks.known(connection, source, project_id, names)
+
+    def alive(self, source: str, project_id: str) -> set[str]:
+        """Return the names of the prompts of which a version is left."""
+        with self._database.read() as connection:
+            return looks.alive(connection, source, project_id)
+
+    def differing(self, source: str) -> dict[str, dict[str, datetime]]:
+        """Return the prompts that differed at the last look: by name, since when which version does."""
+        with self._database.read() as connection:
+            return looks.differing(connection, source)
+
+    def finish_look(
+        self, source: str, project_id: str | None, there: datetime, differs: Mapping[str, Mapping[str, datetime]]
+    ) -> Future[None]:
+        """Remember a complete look that began `there` by Langfuse's clock, whose prompts it saw, and what differed."""
+        return self._writer.submit(lambda connection: looks.finish_look(connection, source, project_id, there, differs))
 
     # Forgetting
 

@@ -49,6 +49,7 @@ EVENT_QUARANTINED = text("status = 'quarantined'")
 DELIVERY_WAITS = text("status IN ('pending', 'retrying')")
 DELIVERY_IS_SENDING = text("status = 'sending'")
 DELIVERY_IS_ORDERED = text("order_key IS NOT NULL")
+PROMPT_DIFFERS = text("differs IS NOT NULL")
 DELIVERY_IS_OPEN = text("status IN ('pending', 'retrying', 'sending', 'dead')")
 CHANGE_IS_HELD = text("firing IS NULL")
 
@@ -330,4 +331,29 @@ troubles = Table(
     Column("subject", Words, primary_key=True),
     Column("told_at", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
+)
+
+api_sources = Table(
+    "api_sources",
+    metadata,
+    Column("source", Words, primary_key=True),
+    Column("project_id", Words),
+    Column("imported_at", BigInteger),
+    Column("looked_at", BigInteger),  # Langfuse's time
+    Column("lease_until", BigInteger),
+)
+
+api_prompts = Table(
+    "api_prompts",
+    metadata,
+    Column("source", Words, primary_key=True),
+    Column("name", Words, primary_key=True),
+    Column("imported", Boolean, nullable=False),
+    Column("differs", Words),  # JSON: prompt id → since when
+    Index(
+        "api_prompts_differ",
+        "source",
+        sqlite_where=PROMPT_DIFFERS,
+        postgresql_where=PROMPT_DIFFERS,
+    ),
 )

@@ -119,6 +119,25 @@ def upgrade() -> None:
     )
     op.create_index("windows_due_at", "windows", ["due_at"])
     op.create_table(
+        "api_sources",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text()),
+        sa.Column("imported_at", sa.BigInteger()),
+        sa.Column("looked_at", sa.BigInteger()),
+        sa.Column("lease_until", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("source", name="api_sources_pkey"),
+    )
+    op.create_table(
+        "api_prompts",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("imported", sa.Boolean(), nullable=False),
+        sa.Column("differs", sa.Text()),
+        sa.PrimaryKeyConstraint("source", "name", name="api_prompts_pkey"),
+    )
+    differs = sa.text("differs IS NOT NULL")
+    op.create_index("api_prompts_differ", "api_prompts", ["source"], sqlite_where=differs, postgresql_where=differs)
+    op.create_table(
         "changes",
         sa.Column("seq", serial, nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
