@@ -22,7 +22,7 @@ from router.langfuse.wire import decode
 from router.service.baseline import Baseline
 from router.service.public_api import ApiUnavailable, PublicApi, PublicApis
 from router.service.reconcile import AlreadyLooking, Look, Reconciler
-from router.storage.events import NewEvent, WaitingBatch
+from router.storage.events import NewEvent, WaitingBatch, decoded
 from router.storage.records import EventFilter
 from router.storage.store import Store
 from tests.langfuse_server import PUBLIC_KEY, SECRET_KEY, Asked, LangfuseServer
@@ -93,10 +93,7 @@ class Bench:
     def route(self, key: PromptKey = KEY) -> list[str]:
         """Route what waits, without rules; return what was told of, in words."""
         stored = self.store.batch(key)
-        events = [
-            msgspec.structs.replace(decode(row.body, row.source, row.received_at, origin=row.origin), id=row.id)
-            for row in stored
-        ]
+        events = [decoded(row) for row in stored]
         derived = derive(self.store.ledger(key), events)
         seqs = {row.id: row.seq for row in stored}
         routing = Routing(
@@ -108,7 +105,8 @@ class Bench:
             deliveries=(),
             ruleset="r",
         )
-        assert self.store.commit([routing], datetime.now(UTC)).result() == [True]
+        (committed,) = self.store.commit([routing], datetime.now(UTC)).result()
+        assert committed is not None
         return [
             f"{change.action} v{change.version.number} {change.origin}"
             + "".join(f" {move.label} {move.from_}→{move.to}" for move in change.moved)
@@ -231,7 +229,7 @@ async def test_a_prompt_whose_event_waits_is_imported_first_and_only_that_one_wa
 async def test_what_was_before_the_waiting_event_is_known_for_it(bench: Bench) -> None:
     bench.langfuse.set_labels(NAME, 1, ["production", "staging"], by=ANN)
     bench.deliver(bench.langfuse.create(NAME, "third", by=ANN, labels=["canary"]))
-    await bench.baseline.import_prompt(_api(bench), NAME)
+    await bench.baseline.import_prompt(_api(bench), NAME, await _api(bench).listed(NAME))
     told = bench.route()
     assert told == ["created v3 webhook"]
     assert bench.held() == {"production": 1, "staging": 1, "canary": 3, "latest": 3}

@@ -25,6 +25,7 @@ from router.engine.cron import BadCron, Cron, next_time
 from router.engine.rulesfile import ACTION_KEYS, RulesFile, read_rules
 from router.engine.rulesfile.document import parse
 from router.engine.rulesfile.expand import Placeholder, expand
+from router.engine.rulesfile.kinds import duration_text
 from router.engine.rulesfile.reader import MissingIs
 from router.engine.times import Span, Times
 from router.service.outside import Disk
@@ -89,9 +90,16 @@ proxy = "http://user:pw@proxy.example.com"
 
 def test_an_api_key_that_is_written_out_is_a_warning() -> None:
     api = '[sources.prod.api]\nhost = "https://x.example"\npublic_key = "pk"\nsecret_key = "sk-lf-1"\n'
-    warnings = [str(warning) for warning in read(f"{HEAD}{api}{LOG}{RULE}").warnings]
-    assert [warning for warning in warnings if "sources.prod.api.secret_key" in warning]
-    assert not [warning for warning in warnings if "sk-lf-1" in warning]
+    (warning,) = map(str, read(f"{HEAD}{api}{LOG}{RULE}").warnings)
+    assert warning.startswith("rules.toml:6:1: sources.prod.api.secret_key: ")
+    assert "sk-lf-1" not in warning
+
+
+@pytest.mark.parametrize("text", ["500ms", "5s", "90s", "2m", "6h", "30d", "1500ms"])
+def test_a_duration_is_shown_as_it_is_written(text: str) -> None:
+    source = read(f'{HEAD}expect_every = "{text}"\n{LOG}{RULE}').sources["prod"]
+    assert source.expect_every is not None
+    assert duration_text(source.expect_every) == text
 
 
 @pytest.mark.parametrize("api", ["5", '"x"', "[]", "2026-01-01"])

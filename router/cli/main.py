@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "explain": "router.cli.explain:explain",
     "init": "router.cli.init:init",
     "prompts": "router.cli.prompts:prompts",
+    "reconcile": "router.cli.reconcile:reconcile",
+    "reload": "router.cli.reload:reload",
     "sample": "router.cli.sample:sample",
     "schema": "router.cli.schema:schema",
     "send-test": "router.cli.send_test:send_test",

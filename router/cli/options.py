@@ -56,10 +56,14 @@ def load_offline(path: str) -> Loaded:
     return load(path, Disk(), missing="placeholder")
 
 
+def store_url_of(store_url: str | None, rules_path: str) -> str:
+    """Return the store's URL: that of the option, else that of the rules file. Raises RulesError."""
+    return store_url or load_offline(rules_path).file.store.url.reveal()
+
+
 def open_store(store_url: str | None, rules_path: str) -> Store:
     """Open the store that the option or the rules file names. Raises RouterError."""
-    url = store_url or load(rules_path, Disk(), missing="placeholder").file.store.url.reveal()
-    return Store.open(url)
+    return Store.open(store_url_of(store_url, rules_path))
 
 
 def print_json(value: Any) -> None:

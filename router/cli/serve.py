@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from router.cli.options import rules_option, store_option
+from router.engine.rulesfile.kinds import duration_text
 
 if TYPE_CHECKING:
+    from router.domain.source import Source
     from router.service.rulebook import Rulebook
 
 
@@ -41,6 +43,7 @@ def serve(
     from sqlalchemy.engine import make_url
 
     from router.service.app import Service
+    from router.service.control import socket_beside
     from router.service.logging import configure
     from router.service.outside import Disk
     from router.service.rulebook import Rulebook
@@ -61,7 +64,7 @@ def serve(
     with Store.open(url, serve=True, migrate=migrate) as store:
         click.echo(_greeting(rulebook, public, admin, make_url(url).render_as_string(), capture=capture), err=True)
         service = Service(rulebook, store, capture=capture)
-        asyncio.run(run(service, public, admin, watched=disk if watch else None))
+        asyncio.run(run(service, public, admin, control=socket_beside(url), watched=disk if watch else None))
 
 
 def _greeting(
@@ -72,7 +75,7 @@ def _greeting(
     base = (file.server.public_url or f"http://{_address(public)}").rstrip("/")
     enabled = [rule.name for rule in ruleset.rules if rule.enabled]
     lines = [f"langfuse-router: {rulebook.path}, digest {ruleset.digest}"]
-    lines += [f"  source       {name}: POST {base}/webhooks/{name}" for name in ruleset.sources]
+    lines += [f"  source       {name}: POST {base}/webhooks/{name}{_api(one)}" for name, one in ruleset.sources.items()]
     lines.append(f"  rules        {len(enabled)} in force: {_some(enabled)}")
     lines.append(f"  destinations {_some([f'{name} ({d.type})' for name, d in ruleset.destinations.items()])}")
     lines.append(f"  store        {url}")
@@ -81,6 +84,10 @@ def _greeting(
         lines.append("  capture      on: nothing is sent, every message is kept as `captured`")
     lines += [f"  warning      {warning}" for warning in file.warnings]
     return "\n".join(lines)
+
+
+def _api(source: "Source") -> str:
+    return "" if source.api is None else f"; looks at {source.api.host} every {duration_text(source.api.every)}"
 
 
 def _address(listener: socket.socket) -> str:

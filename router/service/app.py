@@ -1,11 +1,11 @@
 """The wiring: store, rules, webhook, routing and delivery become one running service."""
 
 import asyncio
+import contextlib
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 from litestar import Litestar, Request, Response, asgi, get
@@ -17,15 +17,17 @@ from litestar.types import Scope
 from router.delivery.client import Clients
 from router.delivery.worker import Ended, Worker
 from router.domain.delivery import NewDelivery, Refused
-from router.domain.problem import RouterError, RulesError
+from router.domain.json import Json
+from router.domain.problem import RulesError
 from router.domain.routing import Routing
 from router.domain.source import Source
 from router.service.baseline import Baseline, Progress
+from router.service.control import Question
 from router.service.held import HeldLoop
 from router.service.letting_go import let_go
 from router.service.metrics import CONTENT_TYPE, Metrics
 from router.service.public_api import PublicApis
-from router.service.reconcile import Look, Reconciler, tell_missed
+from router.service.reconcile import Look, Reconciler, as_json, chosen, tell_missed
 from router.service.retention import Retention
 from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
@@ -65,7 +67,7 @@ class Service:
 
     # ---- life
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Route and deliver while the block runs; then finish what is under way."""
         await self._remember_ruleset()
@@ -97,13 +99,18 @@ class Service:
         task.add_done_callback(self._reloads.discard)
 
     async def _reload(self) -> None:
+        with contextlib.suppress(RulesError):  # it is told already
+            await self.reload_now()
+
+    async def reload_now(self) -> None:
+        """Read the rules again, all or nothing. Raises RulesError; then those before stay in force."""
         try:
             new = await asyncio.to_thread(self.rulebook.read)
         except RulesError as error:
             self.metrics.reload_success.set(0)
             log.error("rules refused, those before stay in force", file=self.rulebook.path, errors=str(error))
             self.troubles.reload_failed(self.rulebook.path, str(error))
-            return
+            raise
         replaced: list[object] = [self.rulebook.put_in_force(new)]
         await asyncio.to_thread(let_go, replaced)
         await self._remember_ruleset()
@@ -123,13 +130,18 @@ class Service:
 
     async def reconcile(self, name: str | None = None, progress: Progress = lambda _done, _of: None) -> list[Look]:
         """Look at Langfuse now: at one source, or at all that have an API. Raises RouterError."""
-        sources = self._sources()
-        if name is not None and name not in sources:
-            raise RouterError(f"no source named {name} in the rules in force")
-        chosen = [sources[name]] if name is not None else [one for one in sources.values() if one.api is not None]
-        if not chosen:
-            raise RouterError("no source has an API: add [sources.NAME.api] to the rules file")
-        return [await self.reconciler.look(source, progress) for source in chosen]
+        return [await self.reconciler.look(source, progress) for source in chosen(self._sources(), name)]
+
+    async def answer(self, question: Question, progress: Progress) -> Json:
+        """Do what the control socket asks for. Raises RouterError."""
+        match question.command:
+            case "reload":
+                await self.reload_now()
+                ruleset = self.rulebook.ruleset
+                return {"file": self.rulebook.path, "rules": len(ruleset.rules), "digest": ruleset.digest}
+            case "reconcile":
+                return [as_json(look) for look in await self.reconcile(question.source, progress)]
+        assert_never(question.command)
 
     # ---- what the loops tell
 

@@ -13,15 +13,14 @@ import structlog
 
 from router.domain.event import Event, PromptKey
 from router.domain.ledger import Ledger
-from router.domain.listing import Ask
+from router.domain.listing import Ask, Listed
 from router.domain.source import Source
 from router.engine.reconcile import absorb
-from router.langfuse.api import as_known
-from router.langfuse.wire import decode
+from router.langfuse.api import as_known, merged
 from router.service.public_api import ApiUnavailable, PublicApi
 from router.service.together import together
 from router.storage.errors import StoreUnavailable
-from router.storage.events import WaitingBatch
+from router.storage.events import WaitingBatch, decoded
 from router.storage.store import Store
 
 log = structlog.get_logger("router.baseline")
@@ -74,7 +73,7 @@ class Baseline:
             async with asyncio.timeout((until - datetime.now(UTC)).total_seconds()):
                 while not await self.is_complete(source):
                     try:
-                        await self.import_prompt(api, name)
+                        await self.import_prompt(api, name, await api.listed(name))
                     except (ApiUnavailable, StoreUnavailable) as error:
                         log.warning("what was before an event cannot be read yet", source=source, error=str(error))
                         await asyncio.sleep(AGAIN)
@@ -88,13 +87,12 @@ class Baseline:
             del self._urgent[place]
             self._came()
 
-    async def import_prompt(self, api: PublicApi, name: str) -> None:
+    async def import_prompt(self, api: PublicApi, name: str, listed: Listed | None) -> None:
         """Import one prompt unless it is imported; its event may be waiting, or come meanwhile."""
         if await asyncio.to_thread(self._store.imported, api.source, [name]):
             self._imported.add((api.source, name))
             return
         begun = api.now
-        listed = await api.listed(name)
         numbers = sorted(listed.versions) if listed else []
         answers = await together(api.version(name, Ask(version=number)) for number in numbers)
         shown = [event for event in answers if event is not None]
@@ -112,9 +110,7 @@ class Baseline:
 
     def _absorbed(self, key: PromptKey, shown: Iterable[Event], fresh: datetime) -> Ledger:
         known = self._store.ledger(key)
-        waiting = [
-            decode(event.body, event.source, event.received_at).stamp.updated_at for event in self._store.batch(key)
-        ]
+        waiting = [decoded(event).stamp.updated_at for event in self._store.batch(key)]
         shown = [known_as(known, event) for event in shown]
         return absorb(known, shown, before=min(waiting, default=None), fresh=fresh)
 
@@ -149,13 +145,13 @@ class Baseline:
             number += 1
             page = await api.page(number)
             pages = page.pages
-            names = list(dict.fromkeys(listed.name for listed in page.prompts))
+            names = merged(page.prompts)
             known = await asyncio.to_thread(self._store.imported, api.source, names)
             missing = [name for name in names if name not in known]
             progress(done + len(names) - len(missing), page.total)
             for place in range(0, len(missing), PROMPTS_AT_ONCE):
                 some = missing[place : place + PROMPTS_AT_ONCE]
-                await together(self.import_prompt(api, name) for name in some)
+                await together(self.import_prompt(api, name, names[name]) for name in some)
                 progress(done + len(names) - len(missing) + place + len(some), page.total)
             new += len(missing)
             done += len(names)

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from router.domain.change import Change
 from router.domain.event import PromptKey
+from router.domain.json import Json
 from router.domain.ledger import Ledger
 from router.domain.listing import Ask, Listed
 from router.domain.problem import RouterError
@@ -72,8 +73,7 @@ def tell_missed(look: Look, troubles: Troubles) -> None:
     """Raise the troubles of what a look found."""
     if not look.missed:
         return
-    summaries = [summary_of(Told(change, None), Setting(rule=""), "none") for change in look.missed]
-    troubles.missed(look.source, [f"{summary.title}: {summary.headline}" for summary in summaries])
+    troubles.missed(look.source, [_in_words(change) for change in look.missed])
     # a deletion through the API has no webhook that could have come
     announced = [change.happened_at for change in look.missed if change.action != "deleted"]
     if announced and (look.heard_at is None or look.heard_at < min(announced)):
@@ -82,6 +82,37 @@ def tell_missed(look: Look, troubles: Troubles) -> None:
             look.source,
             f"Langfuse's API shows changes since {min(announced):%Y-%m-%d %H:%M} UTC, but no webhook has come {since}.",
         )
+
+
+def chosen(sources: Mapping[str, Source], name: str | None) -> list[Source]:
+    """Return the source of that name, or all that have an API. Raises RouterError if there is none."""
+    if name is not None and name not in sources:
+        raise RouterError(f"no source named {name} in the rules file")
+    found = [sources[name]] if name is not None else [source for source in sources.values() if source.api is not None]
+    if not found:
+        raise RouterError("no source has an API: add [sources.NAME.api] to the rules file")
+    return found
+
+
+def as_json(look: Look) -> Json:
+    """Return a look as commands show it."""
+    missed: list[Json] = [
+        {
+            "prompt": change.prompt.name,
+            "version": change.version.number,
+            "action": change.action,
+            "what": _in_words(change),
+        }
+        for change in look.missed
+        if change.prompt is not None and change.version is not None
+    ]
+    counts = {"imported": look.imported, "prompts": look.prompts, "read": look.read, "waiting": look.waiting}
+    return {"source": look.source, **counts, "missed": missed}
+
+
+def _in_words(change: Change) -> str:
+    summary = summary_of(Told(change, None), Setting(rule=""), "none")
+    return f"{summary.title}: {summary.headline}"
 
 
 class Reconciler:
@@ -143,7 +174,7 @@ class Reconciler:
         """Look now; first import what was never imported. Raises ApiUnavailable, AlreadyLooking, RouterError."""
         api = self._apis(source)
         if api is None:
-            raise RouterError(f"source {source.name} has no [sources.{source.name}.api] with its keys")
+            raise RouterError(f"source {source.name} has no API, or its host or keys are missing from the environment")
         async with self._right(source.name):
             imported = 0
             if not await self._baseline.is_complete(source.name):

@@ -104,7 +104,7 @@ class RoutingLoop:
         store: Store,
         ruleset: Callable[[], Ruleset],
         routed: Callable[[Sequence[Routing]], None],
-        wait_for: Callable[[WaitingBatch, Source | None], datetime | None],
+        wait_for: Callable[[WaitingBatch, Source | None], datetime | None] = lambda _batch, _source: None,
         *,
         capture: bool,
     ) -> None:

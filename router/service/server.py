@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -13,6 +14,7 @@ from litestar import Litestar
 
 from router.domain.problem import RouterError
 from router.service.app import Service, admin_app, public_app
+from router.service.control import listening
 from router.service.outside import Disk
 from router.service.watch import watch
 
@@ -45,11 +47,16 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    service: Service, public: socket.socket, admin: socket.socket | None, *, watched: Disk | None = None
+    service: Service,
+    public: socket.socket,
+    admin: socket.socket | None,
+    *,
+    control: Path | None = None,
+    watched: Disk | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: stop taking requests, finish what is being sent, release the rest.
 
-    `watched`: reload when the files that were read through it change.
+    `control`: where commands may ask; `watched`: reload when the files that were read through it change.
     """
     apps = [(public_app(service, with_admin=admin is None), public)]
     if admin is not None:
@@ -69,7 +76,9 @@ async def serve(
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
     loop.add_signal_handler(signal.SIGHUP, service.reload)
-    async with service.running():
+    async with service.running(), contextlib.AsyncExitStack() as stack:
+        if control is not None:
+            await stack.enter_async_context(listening(control, service.answer))
         watching = [] if watched is None else [watch(watched, service.reload, stopping)]
         await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers), *watching)
 

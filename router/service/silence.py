@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
 from router.domain.source import Source
+from router.engine.rulesfile.kinds import duration_text
 from router.storage.errors import StoreUnavailable
 from router.storage.store import Store
 
@@ -45,14 +46,5 @@ class Silence:
                 self._silent(
                     name,
                     f"no webhook has come since {heard or begun:%Y-%m-%d %H:%M} UTC, and one is expected every "
-                    f"{_as_written(source.expect_every)}.",
+                    f"{duration_text(source.expect_every)}.",
                 )
-
-
-def _as_written(duration: timedelta) -> str:
-    """Return a duration as the rules file writes it."""
-    seconds = int(duration.total_seconds())
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds % length == 0:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"

@@ -176,6 +176,12 @@ def _duration(value: DefaultTree) -> timedelta:
     return int(found[1]) * _UNITS[found[2]]
 
 
+def duration_text(duration: timedelta) -> str:
+    """Return a duration as the rules file writes it."""
+    unit = next(unit for unit in reversed(_UNITS) if duration % _UNITS[unit] == timedelta())
+    return f"{duration // _UNITS[unit]}{unit}"
+
+
 def _positive_duration(value: DefaultTree) -> timedelta:
     if not (duration := _duration(value)):
         raise Unfit("expected a duration longer than 0")
@@ -433,6 +439,7 @@ RATE = Kind(
     read=_rate,
     schema={"type": "string", "pattern": "^[1-9][0-9]{0,8}/[0-9]*(ms|s|m|h|d)$"},
 )
+KEY = Kind(wanted="a string", read=_filled_text, schema=A_STRING, text=True)
 CREDENTIAL = Kind(wanted="a string", read=_credential, schema=A_STRING, text=True, secret=True)
 OPTIONAL_SECRET = Kind(wanted="a string", read=_optional_secret, schema={"type": "string"}, text=True, secret=True)
 SECRETS = Kind(

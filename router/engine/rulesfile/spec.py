@@ -28,6 +28,7 @@ from router.engine.rulesfile.kinds import (
     FILLED,
     HOURS,
     HTTP_URL,
+    KEY,
     OPEN,
     OPTIONAL_SECRET,
     PORT,
@@ -144,7 +145,7 @@ SOURCE: Final[Keys] = {
 
 API: Final[Keys] = {
     "host": Key(kind=HTTP_URL, about="The Langfuse server.", required=True),
-    "public_key": Key(kind=CREDENTIAL, about="The project's public API key (pk-lf-…).", required=True),
+    "public_key": Key(kind=KEY, about="The project's public API key (pk-lf-…).", required=True),
     "secret_key": Key(kind=CREDENTIAL, about="The project's secret API key (sk-lf-…).", required=True),
     "every": Key(kind=POSITIVE_DURATION, about="How often to look for what was missed (5m)."),
     "allow_private": Key(kind=BOOL, about="Allow loopback, private and link-local addresses."),
