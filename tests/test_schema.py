@@ -96,6 +96,7 @@ throttle = "10m"
 fallback = true
 [rules.match]
 author = { prefix = "ann", ignore_case = true }
+commit_message = ["", "wip*"]
 labels = { any = ["a"], none = "b" }
 version = { gte = 3 }
 during = ["office", "night"]

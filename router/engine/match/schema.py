@@ -59,8 +59,10 @@ def _table(properties: Mapping[str, Json], required: Sequence[str] = ()) -> Json
     return {**closed, "required": list(required)} if required else closed
 
 
+_TEXTS: Final[JsonObject] = {"type": "array", "items": _TEXT, "minItems": 1}
 _STRINGS: Final[JsonObject] = {
-    "anyOf": [A_STRING, STRING_LIST, _table({**dict.fromkeys(TEXT_KEYS, _TEXT), "ignore_case": _BOOL})]
+    # "" is who or what is absent
+    "anyOf": [_TEXT, _TEXTS, _table({**dict.fromkeys(TEXT_KEYS, _TEXT), "ignore_case": _BOOL})]
 }
 _SETS: Final[JsonObject] = {"anyOf": [A_STRING, STRING_LIST, _table(dict.fromkeys(SET_KEYS, _NAMES))]}
 _NUMBERS: Final[JsonObject] = {"anyOf": [_NUMBER, _table(dict.fromkeys(COMPARE, _NUMBER))]}
