@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 def test_check_finds_the_example_in_order(tmp_path: Path) -> None:
     ran = command("check", str(ROOT / "rules.example.toml"), folder=tmp_path)
     assert ran.returncode == 0
-    assert "8 rules" in ran.stdout
+    assert "29 rules" in ran.stdout
     assert "LANGFUSE_WEBHOOK_SECRET is not set" in ran.stderr
     assert command("check", str(ROOT / "rules.example.toml"), "--strict", folder=tmp_path).returncode == 1
 

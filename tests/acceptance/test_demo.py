@@ -21,6 +21,7 @@ def test_the_demo_tells_the_story(tmp_path: Path) -> None:
     for line in (
         # each after the one before
         "created   checkout/cart: v3 created; production set on v3 (Ann)",
+        "→ team-checkout (slack)   candidate-to-its-team",
         "10:17  Ann tags checkout/cart",
         "updated   checkout/cart: tags +catalogue +checkout (Ann)",
         "→ catalogue (http)        checkout-tags",
@@ -31,8 +32,10 @@ def test_the_demo_tells_the_story(tmp_path: Path) -> None:
         "because action is updated; labels_gained is production; rollback is no",
         "│ :warning: new variable: customer_tier (callers must pass it)",
         "→ ci (github)             production-promoted",
+        "│ :warning: checkout/cart v4 needs customer_tier: callers must pass it",
         "→ prompt-team (slack)     new-versions-trial  on trial: kept, not sent",
         "→ oncall (email)          monitor-alerts",
+        "→ pagerduty (http)        monitor-alerts",
         "13:01  Bob rolls checkout/cart back to v3",
         "updated   checkout/cart: production rolled back v4 → v3 (Bob)",
         "│ :rewind: checkout/cart rolled back from v4 to v3 by Bob",
@@ -42,10 +45,10 @@ def test_the_demo_tells_the_story(tmp_path: Path) -> None:
         "│ Subject: checkout/cart: v3 deleted, 3 left; production removed from v3 (Bob)",
         "15:04  Ann puts checkout/cart v4 into production again",
         "updated   checkout/cart: production moved v3 → v4 (Ann)",
-        "→ nobody: no rule asks for it; everything-to-the-journal wants another type",
+        "→ oncall (email)          project-notifications",
         "11 things were done, 41 webhooks arrived:",
         "13 told something new",
-        "24 messages were made and kept, none was sent:",
+        "29 messages were made and kept, none was sent:",
     ):
         assert line in story, f"{line!r} is not told, or not in its place:\n{ended.stdout}"
     assert "duplicate" in ended.stdout

@@ -55,6 +55,12 @@ def test_coverage_names_what_no_test_has_seen_and_can_fail(folder: Path) -> None
     assert command("test", "--fail-under", "90", folder=folder).returncode == 1
 
 
+def test_coverage_with_a_gap_is_never_100_percent(folder: Path) -> None:
+    ran = command("test", str(PAGE.parents[2] / "rules.example.test.toml"), "--coverage", folder=folder)
+    assert "99 % of what" in ran.stdout
+    assert "never false" in ran.stdout
+
+
 def test_every_fault_of_a_test_file_is_told_with_its_place(folder: Path) -> None:
     change(folder, 'name = "staging stays silent"\nevent = {', 'event = { actoin = "x",')
     change(folder, "+01:00", "")
