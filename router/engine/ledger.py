@@ -345,7 +345,10 @@ class _Fold:
             draft.moved = tuple(
                 Move(label, self.versions[last].number, snapshot.version)
                 for label in gained
-                if (last := held_before[label] or last_held[label]) is not None and last != id
+                if (last := held_before[label] or last_held[label]) is not None
+                and last != id
+                # Langfuse gives `latest` to the version created last; down it goes in silence only, by a deletion
+                and (label != LATEST or self.versions[last].number < snapshot.version)
             )
             first_sight = before is None or before.labels is None or _is_told_now(before, stamp)
             unsure = event.action == "updated" and first_sight

@@ -95,6 +95,7 @@ def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
     now = _now(connection)
     _expire(connection, now)
     found = gates.gates(connection, ((name, want.type) for name, want in wanted.items()))
+    now = _now(connection)  # others may have spent a destination's rate while we waited for its row
     claims: list[Claim] = []
     for (name, type_), gate in found.items():
         want = wanted[name]
