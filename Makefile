@@ -23,6 +23,7 @@ test-long: .venv/.ready
 # tables to compare within one run; nothing passes or fails
 bench: .venv/.ready
 	$(BIN)/python -m tests.benchmarks.matching
+	$(BIN)/python -m tests.benchmarks.reload
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

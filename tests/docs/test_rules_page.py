@@ -11,6 +11,8 @@ import tomli
 
 from router.domain.event import Event
 from router.engine.match.facts import BOOLS, NUMBERS, SETS, STRINGS
+from router.engine.match.wanted import SET_KEYS, TEXT_KEYS
+from router.engine.match.where import ITEM_KEYS
 from router.engine.preview import preview
 from router.engine.template.filters import FROM_JINJA, OURS
 from router.engine.template.names import KNOWN
@@ -59,7 +61,7 @@ def test_an_example_says_what_it_says(example: str, tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text(RULES + match)
     ruleset = load(str(tmp_path / "rules.toml"), Disk({}), missing="placeholder").ruleset
     assert said["yes"] or said["no"]
-    for expected, stories in (("match", said["yes"]), ("no", said["no"])):
+    for expected, stories in (("match", said["yes"]), ("no", said["no"]), ("error", said.get("error", []))):
         for story in stories:
             *previous, event = events(story)
             found = preview(ruleset, event, previous)
@@ -72,6 +74,12 @@ def test_every_clause_has_an_example() -> None:
     written = "".join(example.partition("yes = ")[0] for example in EXAMPLES)
     for clause in (*STRINGS, *SETS, *NUMBERS, *BOOLS, "where", "when", "any", "all", "none", "during"):
         assert re.search(rf"\b{clause} = ", written), clause
+
+
+def test_every_operator_and_form_has_an_example() -> None:
+    written = "".join(example.partition("yes = ")[0] for example in EXAMPLES)
+    for operator in (*ITEM_KEYS, *TEXT_KEYS, *SET_KEYS, "ignore_case", "ne", "gte", "lt"):
+        assert re.search(rf"\b{operator} = ", written), operator
 
 
 def test_the_file_at_the_top_of_the_page_is_a_good_one(tmp_path: Path) -> None:
