@@ -12,12 +12,12 @@ import structlog
 from msgspec import Struct
 
 from router.delivery.client import Clients
+from router.delivery.loop import Loop
 from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
 from router.domain.delivery import Answer, Claim, Retry
 from router.domain.destination import AnyDestination
 from router.storage.deliveries import GivenUp, Wanted
-from router.storage.errors import StoreUnavailable
 from router.storage.store import Store
 
 log = structlog.get_logger("router.delivery")
@@ -67,33 +67,24 @@ class Worker:
         self._give_up_at = 0.0
         self._sending: dict[asyncio.Task[None], Claim] = {}
         self._busy: Counter[str] = Counter()
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._loop = Loop(
+            self._step,
+            longest_nap=LONGEST_NAP,
+            unavailable="deliveries cannot be claimed",
+            failed="claiming failed in the router itself",
+        )
 
     def wake(self) -> None:
         """There may be something to send. Call it on the event loop."""
-        self._wake.set()
+        self._loop.wake()
 
     async def run(self) -> None:
         """Work until `stop` was called; then return when what is being sent has ended, or after 20 s."""
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                nap = await self._step()
-            except StoreUnavailable as error:
-                log.error("deliveries cannot be claimed", error=str(error))
-                nap = LONGEST_NAP
-            except Exception:
-                # a fault of ours must not end the sending of everything else
-                log.exception("claiming failed in the router itself")
-                nap = LONGEST_NAP
-            if nap > 0:
-                await self._sleep(nap)
+        await self._loop.run()
         await self._drain()
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
+        self._loop.stop()
 
     async def _step(self) -> float:
         """Start what is due and fits; return the seconds until something may be."""
@@ -145,7 +136,7 @@ class Worker:
     def _finished(self, task: asyncio.Task[None]) -> None:
         claim = self._sending.pop(task)
         self._busy[claim.destination] -= 1
-        self._wake.set()
+        self._loop.wake()
         if not task.cancelled() and (error := task.exception()):
             log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
 
@@ -178,13 +169,6 @@ class Worker:
             self._ended(
                 Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)
             )
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(min(seconds, LONGEST_NAP)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
     async def _drain(self) -> None:
         if not self._sending:

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from router.delivery.loop import Loop
 from router.domain.routing import Later
 from router.engine.firing import fire, hold_of
 from router.engine.plan import deliver
@@ -50,8 +51,12 @@ class HeldLoop:
         self._ruleset = ruleset
         self._told = told
         self._capture = capture
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._loop = Loop(
+            self._step,
+            longest_nap=LONGEST_NAP,
+            unavailable="what is held cannot be told",
+            failed="telling what is held failed in the router itself",
+        )
         self._digest = ""
         """The rules by which the windows were last brought forward."""
         self._forgotten_at = 0.0
@@ -60,25 +65,13 @@ class HeldLoop:
 
     def wake(self) -> None:
         """Something is held, or other rules are in force. Call it on the event loop."""
-        self._wake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
+        self._loop.stop()
 
     async def run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                nap = await self._step()
-            except StoreUnavailable as error:
-                log.error("what is held cannot be told", error=str(error))
-                nap = LONGEST_NAP
-            except Exception:
-                log.exception("telling what is held failed in the router itself")
-                nap = LONGEST_NAP
-            if nap > 0:
-                await self._sleep(nap)
+        await self._loop.run()
 
     async def _step(self) -> float:
         """Tell what is due; return the seconds until something may be."""
@@ -92,7 +85,7 @@ class HeldLoop:
             return 0.0
         await self._forget()
         later = (window.due_in.total_seconds() for window in windows if window.due_in > timedelta())
-        return min((*later, LONGEST_NAP))
+        return min(later, default=LONGEST_NAP)
 
     def _most(self) -> int:
         return WINDOWS_AT_ONCE + len(self._faulty)
@@ -159,10 +152,3 @@ class HeldLoop:
         if key in self._faulty and self._faulty[key] <= asyncio.get_running_loop().time():
             del self._faulty[key]
         return key in self._faulty
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from router.delivery.loop import Loop
 from router.domain.change import Change
 from router.domain.event import PromptKey
 from router.domain.routing import Routing, SettledEvent
@@ -16,7 +17,6 @@ from router.engine.explain import worth_keeping
 from router.engine.ledger import change_of, contents_needed, derive, with_contents
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
-from router.storage.errors import StoreUnavailable
 from router.storage.events import WaitingBatch, decoded
 from router.storage.store import Store
 
@@ -113,32 +113,23 @@ class RoutingLoop:
         self._routed = routed
         self._wait_for = wait_for
         self._capture = capture
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._loop = Loop(
+            self._step,
+            longest_nap=LONGEST_NAP,
+            unavailable="events cannot be routed",
+            failed="routing failed in the router itself",
+        )
         self._held: dict[PromptKey | None, tuple[int, datetime]] = {}
         """Batches that wait for the other half of a move: how many events they had, and until when."""
 
     def wake(self) -> None:
-        self._wake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
+        self._loop.stop()
 
     async def run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                nap = await self._step()
-            except StoreUnavailable as error:
-                log.error("events cannot be routed", error=str(error))
-                nap = LONGEST_NAP
-            except Exception:
-                # one event that we cannot handle must not end the routing of all others
-                log.exception("routing failed in the router itself")
-                nap = LONGEST_NAP
-            if nap > 0:
-                await self._sleep(nap)
+        await self._loop.run()
 
     async def _step(self) -> float:
         """Route what is due; return the seconds until something may be."""
@@ -152,7 +143,7 @@ class RoutingLoop:
             await self._route_all(due, ruleset, now)
             return 0.0
         later = min((at for at, _ in times), default=now + timedelta(seconds=LONGEST_NAP))
-        return min((later - now).total_seconds(), LONGEST_NAP)
+        return (later - now).total_seconds()
 
     def _due(self, batch: WaitingBatch, ruleset: Ruleset) -> datetime:
         source = ruleset.sources.get(batch.source)
@@ -178,10 +169,3 @@ class RoutingLoop:
 
     def _decide(self, due: Iterable[WaitingBatch], ruleset: Ruleset, now: datetime) -> list[Routed]:
         return [route(batch, ruleset, self._store, now, capture=self._capture) for batch in due]
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
