@@ -17,7 +17,7 @@ from router.domain.ledger import Ledger
 from router.domain.routing import Firing, Later, Throttle
 from router.engine.firing import subject_of
 from router.engine.ledger import change_of, derive
-from router.engine.order import happened, in_order
+from router.engine.order import in_order
 from router.engine.plan import Plan, plan
 from router.engine.preview import only_rule, preview
 from router.engine.ruleset import Ruleset
@@ -138,13 +138,13 @@ def test_prompts_are_mixed_by_time() -> None:
 
 def test_a_deletion_counts_from_when_it_was_sent_and_a_creation_from_when_it_was_made() -> None:
     (gone,) = changes([prompt_event("deleted", 1, [], updated=1, sent=500)])
-    assert happened(gone) == at(500)
+    assert gone.happened_at == at(500)
     event = prompt_event("created", 1, [], updated=90)
     assert event.snapshot is not None
     content = msgspec.structs.replace(event.snapshot.content, created_at=at(3))
     snapshot = msgspec.structs.replace(event.snapshot, content=content)
     (made,) = changes([msgspec.structs.replace(event, snapshot=snapshot)])
-    assert happened(made) == at(3)
+    assert made.happened_at == at(3)
 
 
 # ---- fallback

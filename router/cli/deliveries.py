@@ -17,6 +17,7 @@ from router.cli.options import (
     load_offline,
     open_store,
     print_json,
+    print_page,
     rules_option,
     since_option,
     store_option,
@@ -86,18 +87,15 @@ def list_(
         page = store.deliveries(wanted, limit=limit, cursor=cursor)
     if format_ == "json":
         print_json(page)
-        return
-    for found in page.items:
-        about = found.prompt.name if found.prompt else ""
-        reason = f"  ({'; '.join(reasons)})" if (reasons := _reasons(found)) else ""
-        click.echo(
-            f"{when(found.created_at)}  {found.status:<9} {found.key}  {found.rule} → {found.destination}"
-            f"  {about}{reason}"
-        )
-    if not page.items:
-        click.echo("no deliveries")
-    if page.next_cursor:
-        click.echo(f"more: --cursor {page.next_cursor}", err=True)
+    else:
+        print_page(page, _line, "no deliveries")
+
+
+def _line(found: DeliveryRecord) -> str:
+    about = found.prompt.name if found.prompt else ""
+    reason = f"  ({'; '.join(reasons)})" if (reasons := _reasons(found)) else ""
+    what = f"{found.rule} → {found.destination}"
+    return f"{when(found.created_at)}  {found.status:<9} {found.key}  {what}  {about}{reason}"
 
 
 @deliveries.command()

@@ -12,13 +12,14 @@ from router.cli.options import (
     limit_option,
     open_store,
     print_json,
+    print_page,
     rules_option,
     store_option,
 )
 from router.cli.words import clause_lines, facts_line, when
 from router.domain.event import EVENT_STATUSES, EventStatus
 from router.domain.problem import RouterError
-from router.storage.records import EventFilter
+from router.storage.records import EventFilter, EventRecord
 
 
 @click.group()
@@ -48,15 +49,14 @@ def list_(
         page = store.events(EventFilter(status=status, prompt=prompt), limit=limit, cursor=cursor)
     if format_ == "json":
         print_json(page)
-        return
-    for event in page.items:
-        what = " ".join(filter(None, (event.type, event.action, event.prompt)))
-        reason = f"  ({event.reason})" if event.reason else ""
-        click.echo(f"{when(event.received_at)}  {event.status:<11} {event.source:<10} {event.id}  {what}{reason}")
-    if not page.items:
-        click.echo("no events")
-    if page.next_cursor:
-        click.echo(f"more: --cursor {page.next_cursor}", err=True)
+    else:
+        print_page(page, _line, "no events")
+
+
+def _line(event: EventRecord) -> str:
+    what = " ".join(filter(None, (event.type, event.action, event.prompt)))
+    reason = f"  ({event.reason})" if event.reason else ""
+    return f"{when(event.received_at)}  {event.status:<11} {event.source:<10} {event.id}  {what}{reason}"
 
 
 @events.command()

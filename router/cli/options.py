@@ -1,8 +1,9 @@
 """What several commands take and print."""
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import rich_click as click
@@ -10,7 +11,10 @@ import rich_click as click
 from router.engine.rulesfile.kinds import DURATION, Unfit
 from router.service.outside import Disk
 from router.service.rulebook import Loaded, load
+from router.storage.records import Page
 from router.storage.store import Store
+
+Record = TypeVar("Record")
 
 rules_option = click.option(
     "--rules", "rules_path", default="rules.toml", show_default=True, metavar="FILE", help="The rules file."
@@ -78,3 +82,13 @@ def confirmed(question: str, *, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on; say --yes")
     return click.confirm(question, err=True)
+
+
+def print_page(page: Page[Record], line: Callable[[Record], str], nothing: str) -> None:
+    """Print a page as lines; `nothing` where it is empty."""
+    for item in page.items:
+        click.echo(line(item))
+    if not page.items:
+        click.echo(nothing)
+    if page.next_cursor:
+        click.echo(f"more: --cursor {page.next_cursor}", err=True)

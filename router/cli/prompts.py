@@ -11,6 +11,7 @@ from router.cli.options import (
     limit_option,
     open_store,
     print_json,
+    print_page,
     rules_option,
     store_option,
 )
@@ -59,20 +60,16 @@ def list_(
         page = store.prompts(wanted, limit=limit, cursor=cursor)
     if format_ == "json":
         print_json({"items": [_prompt_json(ledger) for ledger in page.items], "next_cursor": page.next_cursor})
-        return
-    for ledger in page.items:
-        labels = ", ".join(f"{label} v{version.number}" for label, version in sorted(labels_held(ledger).items()))
-        tags = " ".join(sorted(tags_now(ledger) or ()))
-        deleted = all(version.buried for version in ledger.versions.values())
-        said = labels or ("deleted" if deleted else "no labels")
-        click.echo(
-            f"{when(_last_seen(ledger))}  {ledger.prompt.source:<10} {ledger.prompt.name}  {said}"
-            + (f"  [{tags}]" if tags else "")
-        )
-    if not page.items:
-        click.echo("no prompts")
-    if page.next_cursor:
-        click.echo(f"more: --cursor {page.next_cursor}", err=True)
+    else:
+        print_page(page, _line, "no prompts")
+
+
+def _line(ledger: Ledger) -> str:
+    labels = ", ".join(f"{label} v{version.number}" for label, version in sorted(labels_held(ledger).items()))
+    tags = f"  [{' '.join(sorted(known))}]" if (known := tags_now(ledger)) else ""
+    deleted = all(version.buried for version in ledger.versions.values())
+    said = labels or ("deleted" if deleted else "no labels")
+    return f"{when(_last_seen(ledger))}  {ledger.prompt.source:<10} {ledger.prompt.name}  {said}{tags}"
 
 
 @prompts.command()

@@ -57,7 +57,15 @@ class Change(Struct, frozen=True, kw_only=True):
 
     @property
     def happened_at(self) -> datetime:
-        """When it happened: the row's `updatedAt`. A deletion leaves none, so for it: when it was told of."""
-        if self.event.snapshot is None or self.event.action == "deleted":
+        """When somebody did it, as well as the event says: at its row's `updatedAt`.
+
+        The row of a deleted version still has the time of its last update, so a deletion happened when it was told of.
+        That of a created one may have been read after later updates; it was made at the latest at its `createdAt`.
+        """
+        snapshot = self.event.snapshot
+        if snapshot is None or self.event.action == "deleted":
             return self.event.timestamp
-        return self.event.snapshot.updated_at
+        created_at = snapshot.content.created_at
+        if self.action == "created" and created_at is not None:
+            return min(snapshot.updated_at, created_at)
+        return snapshot.updated_at

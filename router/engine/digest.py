@@ -9,7 +9,6 @@ from msgspec import Struct
 from router.domain.change import Change
 from router.domain.destination import ContentShown
 from router.engine.context import Setting, Told
-from router.engine.order import happened
 from router.engine.summary import Summary, headlines, one_line, summary_of, warnings
 
 ALIKE: Final = 3
@@ -86,7 +85,7 @@ def digest_of(told: Sequence[Told], setting: Setting, shown: ContentShown) -> Di
         title=_title(told) + (f" by {by}" if by else ""),
         of_one=len({one.change.prompt for one in told}) == 1 and told[0].change.prompt is not None,
         lines=tuple(_joined(lines)),
-        time=_time([happened(one.change) for one in told]),
+        time=_time([one.change.happened_at for one in told]),
     )
 
 

@@ -21,25 +21,12 @@ def in_order(changes: Iterable[Change]) -> list[Change]:
     clocks: dict[PromptKey, datetime] = {}
     times: list[datetime] = []
     for change in given:
-        time = happened(change)
+        time = change.happened_at
         if change.prompt is not None:
             time = clocks[change.prompt] = max(time, clocks.get(change.prompt, time))
         times.append(time)
     places = sorted(range(len(given)), key=lambda place: (times[place], not _only_loses(given[place])))
     return [given[place] for place in places]
-
-
-def happened(change: Change) -> datetime:
-    """Return when somebody did it, as well as the event says.
-
-    The row of a deleted version still has the time of its last update; that of a created one may have been read after
-    later updates.
-    """
-    event = change.event
-    if event.snapshot is None or event.action == "deleted":
-        return event.timestamp
-    updated_at, created_at = event.snapshot.updated_at, event.snapshot.content.created_at
-    return min(updated_at, created_at) if change.action == "created" and created_at else updated_at
 
 
 def _event(change: Change) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What people ask the store: events and deliveries, by filter and by page, and how much is under way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -225,19 +225,21 @@ def _changes(connection: Connection, seq: int) -> tuple[ChangeRecord, ...]:
     for row in connection.execute(judged).mappings():
         clauses = msgspec.json.decode(row["clauses"], type=tuple[ClauseVerdict, ...])
         said[row["change_id"]].append(RuleVerdict(rule=row["rule"], verdict=row["verdict"], clauses=clauses))
-    return tuple(
-        ChangeRecord(
-            id=row["id"],
-            type=row["type"],
-            action=row["action"],
-            origin=row["origin"],
-            author=row["author"],
-            happened_at=from_ms(row["happened_at"]),
-            facts=msgspec.json.decode(row["facts"], type=Facts),
-            at=from_ms(row["at"]),
-            verdicts=tuple(said[row["id"]]),
-        )
-        for row in found
+    return tuple(change_record(row, said[row["id"]]) for row in found)
+
+
+def change_record(row: RowMapping, said: Iterable[RuleVerdict] = ()) -> ChangeRecord:
+    """Return the change that stands in a row, with what the rules said to it."""
+    return ChangeRecord(
+        id=row["id"],
+        type=row["type"],
+        action=row["action"],
+        origin=row["origin"],
+        author=row["author"],
+        happened_at=from_ms(row["happened_at"]),
+        facts=msgspec.json.decode(row["facts"], type=Facts),
+        at=from_ms(row["at"]),
+        verdicts=tuple(said),
     )
 
 

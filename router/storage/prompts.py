@@ -11,8 +11,7 @@ from router.domain.ledger import Ledger, VersionFact
 from router.domain.problem import RouterError
 from router.engine.ledger import labels_held
 from router.storage import ledgers
-from router.storage.changes import Facts
-from router.storage.clock import from_ms
+from router.storage.history import change_record
 from router.storage.records import ChangeRecord, Holding, Page, PromptDetail, PromptFilter
 from router.storage.tables import changes, prompts
 
@@ -67,19 +66,7 @@ def _changes(connection: Connection, key: PromptKey) -> list[ChangeRecord]:
         .order_by(changes.c.happened_at.desc(), changes.c.seq.desc())
         .limit(_MOST_CHANGES)
     )
-    found = [
-        ChangeRecord(
-            id=row["id"],
-            type=row["type"],
-            action=row["action"],
-            origin=row["origin"],
-            author=row["author"],
-            happened_at=from_ms(row["happened_at"]),
-            facts=msgspec.json.decode(row["facts"], type=Facts),
-            at=from_ms(row["at"]),
-        )
-        for row in connection.execute(query).mappings()
-    ]
+    found = [change_record(row) for row in connection.execute(query).mappings()]
     return [change for change in found if not change.facts.quiet and not change.facts.half]
 
 
