@@ -15,11 +15,12 @@ from router.domain.event import PromptKey
 from router.domain.routing import Routing, SettledEvent
 from router.domain.source import Api, Source
 from router.domain.text import Text
-from router.engine.ledger import derive, labels_held, with_contents
+from router.engine.ledger import Derivation, derive, labels_held, with_contents
 from router.langfuse.bodies import Person, prompt_version
 from router.langfuse.model import Queued
 from router.langfuse.wire import decode
 from router.service.baseline import Baseline
+from router.service.halves import Halves
 from router.service.public_api import ApiUnavailable, PublicApi, PublicApis
 from router.service.reconcile import AlreadyLooking, Look, Reconciler
 from router.storage.events import NewEvent, WaitingBatch, decoded
@@ -89,6 +90,11 @@ class Bench:
                     prompt=key.name, received_at=now, sent_at=now, body=raw,
                 )
             ).result()  # fmt: skip
+
+    def derive(self, *, pair: timedelta, gone: frozenset[str] = frozenset()) -> Derivation:
+        """Return what the waiting events change, as routing sees it now."""
+        events = [decoded(row) for row in self.store.batch(KEY)]
+        return derive(self.store.ledger(KEY), events, now=datetime.now(UTC), pair=pair, gone=gone)
 
     def route(self, key: PromptKey = KEY) -> list[str]:
         """Route what waits, without rules; return what was told of, in words."""
@@ -431,3 +437,51 @@ async def test_private_addresses_are_refused_unless_they_are_meant(bench: Bench)
     with pytest.raises(ApiUnavailable, match="allow_private"):
         await bench.reconciler.look(msgspec.structs.replace(bench.source, api=guarded))
     assert bench.server.asked == []
+
+
+# ---- the other half of a move
+
+
+async def test_a_label_that_nobody_holds_is_removed_without_waiting_for_its_other_half(bench: Bench) -> None:
+    await bench.begin()
+    bench.deliver(bench.langfuse.set_labels(NAME, 1, [], by=ANN))
+    asked = asyncio.Event()
+    halves = Halves(bench.store, bench.apis.of, asked.set)
+    derived = bench.derive(pair=timedelta(hours=1))
+    assert derived.awaited == {"production"}
+    assert derived.until is not None
+    halves.seek(bench.source, KEY, derived.awaited, derived.until)
+    await asked.wait()
+    assert halves.gone(KEY) == {"production"}
+    derived = bench.derive(pair=timedelta(hours=1), gone=halves.gone(KEY))
+    assert (derived.until, [change.labels_removed for change in derived.changes]) == (None, [("production",)])
+    halves.forget(KEY)
+    assert halves.gone(KEY) == frozenset()
+
+
+async def test_a_gain_whose_webhook_does_not_come_in_time_is_told_as_a_move_all_the_same(bench: Bench) -> None:
+    await bench.begin()
+    queued = bench.langfuse.set_labels(NAME, 2, ["production"], by=ANN)
+    bench.deliver([one for one in queued if one.row.version == 1])
+    found = asyncio.Event()
+    halves = Halves(bench.store, bench.apis.of, found.set)
+    derived = bench.derive(pair=timedelta(seconds=1))
+    assert derived.until is not None
+    halves.seek(bench.source, KEY, derived.awaited, derived.until)
+    await found.wait()
+    assert halves.gone(KEY) == frozenset()
+    assert bench.route() == ["updated v2 reconcile production 1→2"]
+
+
+async def test_a_gain_whose_webhook_comes_in_time_is_not_told_twice(bench: Bench) -> None:
+    await bench.begin()
+    queued = bench.langfuse.set_labels(NAME, 2, ["production"], by=ANN)
+    bench.deliver([one for one in queued if one.row.version == 1])
+    found = asyncio.Event()
+    halves = Halves(bench.store, bench.apis.of, found.set)
+    derived = bench.derive(pair=timedelta(seconds=1))
+    assert derived.until is not None
+    halves.seek(bench.source, KEY, derived.awaited, derived.until)
+    bench.deliver([one for one in queued if one.row.version == 2])
+    await found.wait()
+    assert bench.route() == ["updated v2 webhook production 1→2"]

@@ -105,8 +105,13 @@ def test_prompts_of_200_kb_make_messages_within_every_limit(kind: str) -> None:
         assert len(str(block.get("text", {}).get("text", ""))) <= builtin.SLACK_TEXT  # type: ignore[union-attr]
     assert "only 2,000 lines were compared" in slack([told])
     assert len(builtin.email_text([told], SETTING, "full")) < 10_000
-    several = [told] * 10
-    body = builtin.http_body(context_of(several, SETTING))
+    for several in ([told], [told] * 10):
+        assert len(msgspec.json.encode(builtin.http_body(context_of(several, SETTING)))) < MAX_OUTPUT
+
+
+def test_texts_that_are_too_much_for_a_body_are_cut_and_say_so() -> None:
+    told = promoted("old text " * 60_000, "new text " * 60_000)
+    body = builtin.http_body(context_of([told], SETTING))
     assert len(msgspec.json.encode(body)) < MAX_OUTPUT
     assert "changes_left_out" in str(body)
 

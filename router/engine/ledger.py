@@ -24,30 +24,40 @@ LATEST = "latest"
 
 
 class Derivation(Struct, frozen=True, kw_only=True):
-    """What `derive` found. `statuses` is by event id; events named in `held` wait until `until`."""
+    """What `derive` found. `statuses` is by event id; events named in `held` wait until `until`.
+
+    `awaited`: the labels whose other half they wait for.
+    """
 
     ledger: Ledger
     changes: tuple[Change, ...]
     statuses: dict[str, tuple[EventStatus, str]]
     held: tuple[str, ...] = ()
     until: datetime | None = None
+    awaited: frozenset[str] = frozenset()
 
 
 def derive(
-    known: Ledger, events: Iterable[Event], *, now: datetime | None = None, pair: timedelta = timedelta()
+    known: Ledger,
+    events: Iterable[Event],
+    *,
+    now: datetime | None = None,
+    pair: timedelta = timedelta(),
+    gone: Collection[str] = (),
 ) -> Derivation:
     """Return what `events`, all of `known.prompt`, change.
 
     A label that an event lost and nobody gained holds that event, and what happened after it, back until `pair`
-    after its arrival: its other half may be on the way. With `now` None the wait is taken as over.
+    after its arrival: its other half may be on the way. With `now` None the wait is taken as over. `gone`: labels that
+    no version holds, as somebody has asked; they are not waited for.
     """
     story, doubles = _story(events)
     told = len(story)
     fold = _Fold(known)
     fold.run(story)
-    until = None
+    waits: dict[str, datetime] = {}
     if now is not None:
-        told, until = _cut(story, fold.losses, now, pair)
+        told, waits = _cut(story, fold.losses, now, pair, gone)
         if told < len(story):
             fold = _Fold(known)
             fold.run(story[:told])
@@ -58,7 +68,14 @@ def derive(
             statuses[double] = ("duplicate", f"shows the same state as event {shown_by}")
         else:
             held.append(double)
-    return Derivation(ledger=fold.ledger(), changes=fold.changes(), statuses=statuses, held=tuple(held), until=until)
+    return Derivation(
+        ledger=fold.ledger(),
+        changes=fold.changes(),
+        statuses=statuses,
+        held=tuple(held),
+        until=min(waits.values(), default=None),
+        awaited=frozenset(waits),
+    )
 
 
 def change_of(event: Event) -> Change:
@@ -173,20 +190,17 @@ def _snapshot(event: Event) -> Snapshot:
 
 
 def _cut(
-    story: Sequence[Event], losses: Sequence[_Loss], now: datetime, pair: timedelta
-) -> tuple[int, datetime | None]:
-    """Return how much of the story can be told now, and when the first wait is over."""
-    waits = {
-        loss.place: story[loss.place].received_at + pair
-        for loss in losses
-        if loss.found is None and story[loss.place].received_at + pair > now
-    }
-    if not waits:
-        return len(story), None
-    cut = min(waits)
+    story: Sequence[Event], losses: Sequence[_Loss], now: datetime, pair: timedelta, gone: Collection[str]
+) -> tuple[int, dict[str, datetime]]:
+    """Return how much of the story can be told now, and until when the other half of which label is waited for."""
+    ends = {loss.place: story[loss.place].received_at + pair for loss in losses}
+    waiting = [loss for loss in losses if loss.found is None and loss.label not in gone and ends[loss.place] > now]
+    if not waiting:
+        return len(story), {}
+    cut = min(loss.place for loss in waiting)
     while torn := [loss.place for loss in losses if loss.place < cut and loss.found is not None and loss.found >= cut]:
         cut = min(torn)
-    return cut, min(waits.values())
+    return cut, {loss.label: ends[loss.place] for loss in waiting}
 
 
 class _Fold:

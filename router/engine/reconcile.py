@@ -85,7 +85,7 @@ def compare(known: Ledger, listed: Listed | None, updated: Listed | None = None)
             elif ask.version is not None:
                 shown[ask.version] = None
         asks = [Ask(label=label) for label in sorted(_homeless(known, shown) - asked)]
-    return tuple(_differences(known, shown))
+    return tuple(differences(known, shown))
 
 
 def _in_doubt(known: Ledger, listed: Listed | None, updated: Listed | None) -> tuple[set[int], set[str]]:
@@ -119,7 +119,8 @@ def _homeless(known: Ledger, shown: Mapping[int, Event | None]) -> set[str]:
     return {label for label, fact in labels_held(known).items() if fact.number in shown and label not in found}
 
 
-def _differences(known: Ledger, shown: Mapping[int, Event | None]) -> Iterable[Difference]:
+def differences(known: Ledger, shown: Mapping[int, Event | None]) -> Iterable[Difference]:
+    """Return what differs, `shown` being what was read of each version, by number (None: there is none)."""
     alive = _alive(known)
     for number, event in sorted(shown.items()):
         id = None if event is None else _snapshot(event).version_id

@@ -23,6 +23,7 @@ from router.domain.routing import Routing
 from router.domain.source import Source
 from router.service.baseline import Baseline, Progress
 from router.service.control import Question
+from router.service.halves import Halves
 from router.service.held import HeldLoop
 from router.service.letting_go import let_go
 from router.service.metrics import CONTENT_TYPE, Metrics
@@ -54,7 +55,12 @@ class Service:
         self.apis = PublicApis(self.clients)
         self.baseline = Baseline(store, self.apis.of, lambda: self.routing.wake())
         self.routing = RoutingLoop(
-            store, lambda: rulebook.ruleset, self._routed, self.baseline.wait_for, capture=capture
+            store,
+            lambda: rulebook.ruleset,
+            self._routed,
+            self.baseline.wait_for,
+            Halves(store, self.apis.of, lambda: self.routing.wake()),
+            capture=capture,
         )
         self.reconciler = Reconciler(store, self.baseline, self.apis.of, self._looked, self.routing.wake)
         self.silence = Silence(store, lambda source, why: self.troubles.source_silent(source, why))

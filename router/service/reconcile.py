@@ -27,13 +27,12 @@ from router.engine.ledger import derive
 from router.engine.reconcile import APART, Difference, compare, due
 from router.engine.summary import summary_of
 from router.langfuse.api import event_for, merged
-from router.langfuse.wire import encode_body
 from router.service.baseline import Baseline, Progress, known_as
 from router.service.public_api import ApiUnavailable, PublicApi
 from router.service.together import together
 from router.service.troubles import Troubles
 from router.storage.errors import StoreUnavailable
-from router.storage.events import NewEvent
+from router.storage.events import found_event
 from router.storage.store import Store
 
 log = structlog.get_logger("router.reconcile")
@@ -340,23 +339,7 @@ class _Looking:
         whole = msgspec.structs.replace(known, contents=contents)
         events = [event_for(difference, whole, since[difference.version_id]) for difference in told]
         now = datetime.now(UTC)
-        receipts = [
-            self._store.receive(
-                NewEvent(
-                    source=event.source,
-                    id=event.id,
-                    type=event.type,
-                    origin=event.origin,
-                    action=event.action,
-                    project_id=event.project_id,
-                    prompt=known.prompt.name,
-                    received_at=now,
-                    sent_at=event.timestamp,
-                    body=encode_body(event),
-                )
-            )
-            for event in events
-        ]
+        receipts = [self._store.receive(found_event(event, now)) for event in events]
         stored = [await asyncio.wrap_future(receipt) for receipt in receipts]
         new = [event for event, receipt in zip(events, stored, strict=True) if receipt.status == "accepted"]
         self._missed += [change for change in derive(known, new).changes if not (change.quiet or change.half)]

@@ -17,6 +17,7 @@ from router.engine.explain import worth_keeping
 from router.engine.ledger import change_of, contents_needed, derive, with_contents
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
+from router.service.halves import Halves
 from router.storage.events import WaitingBatch, decoded
 from router.storage.store import Store
 
@@ -33,34 +34,45 @@ BATCHES_AT_ONCE: Final = 64
 
 
 class Routed(msgspec.Struct, frozen=True):
-    """What became of a batch: the routing to store, and until when the rest of it waits."""
+    """What became of a batch: the routing to store, and until when the rest of it waits for the other half of what."""
 
     routing: Routing | None
-    until: datetime | None
+    until: datetime | None = None
+    awaited: frozenset[str] = frozenset()
 
 
-def route(batch: WaitingBatch, ruleset: Ruleset, store: Store, now: datetime, *, capture: bool) -> Routed:
-    """Decide on one batch, from the store's present ledger. Reads only; what it found is stored by the caller."""
+def route(
+    batch: WaitingBatch,
+    ruleset: Ruleset,
+    store: Store,
+    now: datetime,
+    *,
+    capture: bool,
+    gone: frozenset[str] = frozenset(),
+) -> Routed:
+    """Decide on one batch, from the store's present ledger. Reads only; what it found is stored by the caller.
+
+    `gone`: labels of its prompt that no version holds.
+    """
     stored = store.batch(batch.key or batch.seq)
     events = {event.id: (row.seq, event) for row in stored for event in [decoded(row)]}
     if batch.key is None:
         changes = tuple(change_of(event) for _, event in events.values())
         settled = tuple(SettledEvent(seq, "routed") for seq, _ in events.values())
-        return Routed(_routing(ruleset, changes, settled, now, capture=capture), None)
+        return Routed(_routing(ruleset, changes, settled, now, capture=capture))
     known = store.ledger(batch.key)
     source = ruleset.sources.get(batch.source)
-    derived = derive(
-        known, [event for _, event in events.values()], now=now, pair=source.pair if source else timedelta()
-    )
+    pair = source.pair if source else timedelta()
+    derived = derive(known, [event for _, event in events.values()], now=now, pair=pair, gone=gone)
     settled = tuple(SettledEvent(events[id][0], status, reason) for id, (status, reason) in derived.statuses.items())
     if not settled:
-        return Routed(None, derived.until)
+        return Routed(None, derived.until, derived.awaited)
     contents = derived.ledger.contents | store.contents(
         batch.key, contents_needed(derived.changes) - derived.ledger.contents.keys()
     )
     changes = tuple(with_contents(change, contents) for change in derived.changes)
     routing = _routing(ruleset, changes, settled, now, capture=capture)
-    return Routed(msgspec.structs.replace(routing, ledger=derived.ledger), derived.until)
+    return Routed(msgspec.structs.replace(routing, ledger=derived.ledger), derived.until, derived.awaited)
 
 
 def _routing(
@@ -96,7 +108,8 @@ def settled_at(batch: WaitingBatch, settle: timedelta) -> datetime:
 class RoutingLoop:
     """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored.
 
-    `wait_for` says until when a batch has to wait for what was before it to be known.
+    `wait_for` says until when a batch has to wait for what was before it to be known; `halves` asks Langfuse where lost
+    labels went.
     """
 
     def __init__(
@@ -105,6 +118,7 @@ class RoutingLoop:
         ruleset: Callable[[], Ruleset],
         routed: Callable[[Sequence[Routing]], None],
         wait_for: Callable[[WaitingBatch, Source | None], datetime | None] = lambda _batch, _source: None,
+        halves: Halves | None = None,
         *,
         capture: bool,
     ) -> None:
@@ -112,6 +126,7 @@ class RoutingLoop:
         self._ruleset = ruleset
         self._routed = routed
         self._wait_for = wait_for
+        self._halves = halves
         self._capture = capture
         self._loop = Loop(
             self._step,
@@ -162,10 +177,31 @@ class RoutingLoop:
             if batch.key is not None and result.until is not None:
                 left = batch.count - (len(result.routing.events) if result.routing else 0)
                 self._held[batch.key] = (left, result.until)
+            self._seek(batch, result, ruleset)
             if result.routing is not None:
                 routings.append(result.routing)
         stored = await asyncio.wrap_future(self._store.commit(routings, datetime.now(UTC)))
         self._routed([routing for routing in stored if routing is not None])
 
     def _decide(self, due: Iterable[WaitingBatch], ruleset: Ruleset, now: datetime) -> list[Routed]:
-        return [route(batch, ruleset, self._store, now, capture=self._capture) for batch in due]
+        return [
+            route(
+                batch,
+                ruleset,
+                self._store,
+                now,
+                capture=self._capture,
+                gone=self._halves.gone(batch.key) if self._halves and batch.key else frozenset(),
+            )
+            for batch in due
+        ]
+
+    def _seek(self, batch: WaitingBatch, result: Routed, ruleset: Ruleset) -> None:
+        """Ask for the other halves that the batch waits for; a wait that is over is asked for no more."""
+        if self._halves is None or batch.key is None:
+            return
+        source = ruleset.sources.get(batch.source)
+        if result.until is None or source is None:
+            self._halves.forget(batch.key)
+        else:
+            self._halves.seek(source, batch.key, result.awaited, result.until)

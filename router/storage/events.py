@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, func, select, tuple_
 
 from router.domain.event import Action, Event, Origin, PromptKey
-from router.langfuse.wire import decode
+from router.langfuse.wire import decode, encode_body
 from router.storage.clock import from_ms, optional_moment, optional_ms, to_ms
 from router.storage.statements import batched, insert_new
 from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
@@ -34,6 +34,22 @@ class NewEvent(Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     status: Literal["waiting", "quarantined"] = "waiting"
     reason: str = ""
+
+
+def found_event(event: Event, now: datetime) -> NewEvent:
+    """Return an event of our own making, found `now`, as it is to be kept."""
+    return NewEvent(
+        source=event.source,
+        id=event.id,
+        type=event.type,
+        origin=event.origin,
+        action=event.action,
+        project_id=event.project_id,
+        prompt=event.prompt.name if event.prompt else None,
+        received_at=now,
+        sent_at=event.timestamp,
+        body=encode_body(event),
+    )
 
 
 class Receipt(Struct, frozen=True):
