@@ -33,10 +33,10 @@ class LangfuseServer:
     `limited` answers are 429. While `away` is set it stands for whatever is in front of Langfuse: (status, body).
     """
 
-    def __init__(self, time: datetime) -> None:
+    def __init__(self, time: datetime, project: str = "project") -> None:
         self.time = time
         numbers = count(1)
-        self.langfuse = Langfuse("project", ticking(lambda: self.time), lambda: f"id-{next(numbers)}")
+        self.langfuse = Langfuse(project, ticking(lambda: self.time), lambda: f"{project}-{next(numbers)}")
         self.asked: list[Asked] = []
         self.before: Callable[[Asked], object] = lambda _: None
         self.limited = 0

@@ -265,6 +265,14 @@ async def test_a_waiting_event_gets_its_time_after_a_restart_but_not_for_ever(be
     assert bench.baseline.wait_for(long_ago, without_api) is None
 
 
+async def test_nobody_waits_for_an_api_that_refuses_the_keys(bench: Bench) -> None:
+    bench.server.away = (401, b"{}")
+    bench.deliver(bench.langfuse.set_labels(NAME, 2, ["production"], by=ANN))
+    assert bench.baseline.wait_for(batch(bench), bench.source) is not None
+    await bench.came.wait()
+    assert bench.baseline.wait_for(batch(bench), bench.source) is None
+
+
 # ---- looks
 
 
@@ -350,6 +358,19 @@ async def test_two_routers_do_not_look_at_once(bench: Bench) -> None:
         await bench.look()
     bench.store.let_go_look("prod").result()
     await bench.look()
+
+
+@pytest.mark.parametrize("name", [NAME, "another"])
+async def test_keys_of_another_project_delete_nothing(bench: Bench, name: str) -> None:
+    await bench.begin()
+    with LangfuseServer(datetime.now(UTC) - timedelta(hours=1), project="other") as other:
+        other.langfuse.create(name, "x", by=ANN, labels=["staging"])
+        assert bench.source.api is not None
+        api = msgspec.structs.replace(bench.source.api, host=Text(other.url))
+        for _ in range(2):
+            with pytest.raises(ApiUnavailable, match="of project other, but what is known is of project project"):
+                await bench.reconciler.look(msgspec.structs.replace(bench.source, api=api))
+    assert bench.store.differing("prod") == {}
 
 
 async def test_a_version_that_a_webhook_told_without_its_id_is_the_same_one(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from router.domain.listing import Ask, Listed
 from router.domain.source import Source
 from router.engine.reconcile import absorb
 from router.langfuse.api import as_known, merged
-from router.service.public_api import ApiUnavailable, PublicApi
+from router.service.public_api import ApiRefused, ApiUnavailable, PublicApi
 from router.service.together import together
 from router.storage.errors import StoreUnavailable
 from router.storage.events import WaitingBatch, decoded
@@ -36,6 +36,9 @@ PROMPTS_AT_ONCE: Final = 4
 AGAIN: Final = 2.0
 """Seconds until a prompt whose event waits is tried again."""
 
+HOPELESS_FOR: Final = timedelta(minutes=1)
+"""No event waits for so long after the API refused its keys, or we failed ourselves."""
+
 MOST_PASSES: Final = 5
 """Through the list, until nothing new is on it: somebody who deletes prompts meanwhile shifts others past us."""
 
@@ -51,6 +54,7 @@ class Baseline:
         self._complete: set[str] = set()
         self._imported: set[tuple[str, str]] = set()
         self._urgent: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._hopeless: dict[str, datetime] = {}
 
     def wait_for(self, batch: WaitingBatch, source: Source | None) -> datetime | None:
         """Return until when a batch has to wait for what was before it, and see to that; None: it has not to."""
@@ -60,7 +64,8 @@ class Baseline:
         place = source.name, batch.key.name
         # what waits since before we came gets its time, too
         until = max(batch.first_received_at, self._begun) + LONGEST_WAIT
-        if api is None or place in self._imported or datetime.now(UTC) >= until:
+        now = datetime.now(UTC)
+        if api is None or place in self._imported or now >= until or now < self._hopeless.get(source.name, now):
             return None
         if place not in self._urgent:
             self._urgent[place] = asyncio.get_running_loop().create_task(self._hurry(api, place, until))
@@ -74,14 +79,20 @@ class Baseline:
                 while not await self.is_complete(source):
                     try:
                         await self.import_prompt(api, name, await api.listed(name))
+                    except ApiRefused:
+                        raise
                     except (ApiUnavailable, StoreUnavailable) as error:
                         log.warning("what was before an event cannot be read yet", source=source, error=str(error))
                         await asyncio.sleep(AGAIN)
                     else:
                         break
+        except ApiRefused as error:
+            self._hopeless[source] = datetime.now(UTC) + HOPELESS_FOR
+            log.warning("events do not wait for what was before them", source=source, error=str(error))
         except TimeoutError:
             log.warning("an event did not get to know what was before it", source=source)
         except Exception:
+            self._hopeless[source] = datetime.now(UTC) + HOPELESS_FOR
             log.exception("importing a prompt failed in the router itself", source=source)
         finally:
             del self._urgent[place]

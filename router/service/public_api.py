@@ -55,6 +55,10 @@ class ApiUnavailable(RouterError):
     """Langfuse's API does not answer, or not as itself. The text says how, in one line and without secrets."""
 
 
+class ApiRefused(ApiUnavailable):
+    """It refuses the keys: waiting helps nobody."""
+
+
 class _Reply(Struct, frozen=True):
     status: int
     headers: httpx.Headers
@@ -132,7 +136,7 @@ class PublicApi:
                 case 404 if _is_own(reply.body):
                     return None
                 case 401 | 403:
-                    raise self._unavailable(f"it refuses the API keys (HTTP {reply.status})")
+                    raise ApiRefused(str(self._unavailable(f"it refuses the API keys (HTTP {reply.status})")))
                 case status:
                     why = f"HTTP {status}"
                     if status < 500:

@@ -249,17 +249,21 @@ class _Looking:
         self._before = await asyncio.to_thread(self._store.differing, source)
         updated = await self._updated(known.looked_at - OVERLAP) if known.looked_at else {}
         self._project = known.project_id or ""
+        sample: dict[str, Listed] = {}
         number, pages = 0, 1
         while number < pages:
             number += 1
             page = await self._api.page(number)
             pages = page.pages
             listed = merged(page.prompts)
-            self._project = self._project or await self._project_of(listed)
+            sample = sample or listed
+            self._project = self._project or await self._project_of(listed) or ""
             self._listed |= listed.keys()
             await self._examine({name: (one, updated.pop(name, None)) for name, one in listed.items()})
             progress(len(self._listed), page.total)
         alive = await asyncio.to_thread(self._store.alive, source, self._project) if self._project else set()
+        if alive - self._listed:
+            self._check(await self._project_of(sample))
         # a prompt may have slipped over the border of a page while we read
         others = sorted((alive | updated.keys()) - self._listed)
         for place in range(0, len(others), PROMPTS_AT_ONCE):
@@ -282,14 +286,22 @@ class _Looking:
             found += page.prompts
         return merged(found)
 
-    async def _project_of(self, listed: Mapping[str, Listed]) -> str:
+    async def _project_of(self, listed: Mapping[str, Listed]) -> str | None:
         """Return whose prompts these are; the list itself does not say it."""
         for name, one in listed.items():
             for version in one.versions:
                 event = await self._api.version(name, Ask(version=version))
                 if event is not None and event.project_id is not None:
                     return event.project_id
-        return ""
+        return None
+
+    def _check(self, project: str | None) -> None:
+        """Raise ApiUnavailable if the keys are of another project than what is known: nothing of that one is there."""
+        if project is not None and project != self._project:
+            raise ApiUnavailable(
+                f"source {self._api.source}: the API keys are of project {project}, but what is known is of project "
+                f"{self._project}; a source is one project's, give the other one a source of its own"
+            )
 
     async def _examine(self, shown: Mapping[str, tuple[Listed | None, Listed | None]]) -> None:
         """Compare these prompts with what is known of them."""
@@ -314,6 +326,8 @@ class _Looking:
             while True:
                 self._read += len(asks)
                 answers = await together(self._api.version(name, ask) for ask in asks)
+                for event in answers:
+                    self._check(None if event is None else event.project_id)
                 asks = reading.send([None if event is None else known_as(known, event) for event in answers])
         except StopIteration as end:
             found: tuple[Difference, ...] = end.value
