@@ -341,6 +341,33 @@ def test_latest_is_not_removed_while_a_version_may_be_left() -> None:
     assert change.labels_removed == ("latest",)
 
 
+def test_latest_is_removed_once_when_all_versions_are_deleted_together() -> None:
+    known = after([prompt_event("created", n, ["latest"], updated=n) for n in (1, 2, 3)])
+    inherited = prompt_event("updated", 1, ["latest"], updated=7)
+    deletions = [
+        prompt_event("deleted", 3, ["latest"], updated=3, sent=6),
+        prompt_event("deleted", 2, [], updated=4, sent=6),
+        prompt_event("deleted", 1, ["latest"], updated=7, sent=9),
+    ]
+    derived = derive(known, [*deletions, inherited])
+    removed = [change.version.number for change in derived.changes if change.labels_removed and change.version]
+    assert removed == [1]
+
+
+def test_a_loss_that_no_event_showed_is_told_before_the_label_comes_back() -> None:
+    taken = prompt_event("created", 5, ["production", "latest"], updated=20)
+    back = [
+        prompt_event("updated", 3, ["production"], updated=30),
+        prompt_event("updated", 5, ["latest"], updated=30),
+    ]
+    told = derive(after(V3_IN_PRODUCTION), [taken, *back]).changes
+    third = [change for change in told if change.version and change.version.number == 3]
+    assert [(change.labels_lost, change.labels_gained) for change in third] == [
+        (("production",), ()),
+        ((), ("production",)),
+    ]
+
+
 def test_losing_latest_waits_for_nothing() -> None:
     known = after([prompt_event("created", 1, ["latest"], updated=0)])
     lost = prompt_event("updated", 1, [], updated=10)

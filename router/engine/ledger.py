@@ -350,6 +350,8 @@ class _Fold:
             self.bury(id)
             draft.deleted = True
             draft.lost = tuple(sorted({*held, *dropped, *shown}))
+            if self.exists():
+                draft.taken |= {LATEST}  # Langfuse passes it on
             draft.versions_left = len(self.alive()) if self.complete() else None
         else:
             draft.gained = gained
@@ -368,6 +370,7 @@ class _Fold:
             unsure = event.action == "updated" and first_sight
             draft.assumed = tags_assumed or (unsure and any(last_held[label] is None for label in gained))
             self.resolve(place, gained)
+            self.infer_before(id, gained)
         changed = draft.created or draft.deleted or draft.gained or draft.lost or draft.tags_gained or draft.tags_lost
         self.statuses[event.id] = status = self.status(draft, before, stamp)
         return draft if changed or status[0] == "quiet" else None
@@ -480,10 +483,16 @@ class _Fold:
             implying = next((event for event in reversed(story) if event.action == "deleted"), story[-1])
             self.infer(heir, implying, gained=(LATEST,))
 
+    def infer_before(self, id: str, gained: Iterable[str]) -> None:
+        """Tell the losses that no event showed of a version that has its labels back: it lost them before."""
+        for label in gained:
+            if (id, label) in self.awaited:
+                self.infer(id, self.awaited.pop((id, label)), lost=(label,))
+
     def infer(self, id: str, event: Event, *, gained: tuple[str, ...] = (), lost: tuple[str, ...] = ()) -> None:
         version = self.as_version(id)
-        if gained:
-            version = msgspec.structs.replace(version, labels=tuple(sorted({*(version.labels or ()), *gained})))
+        labels = ({*(version.labels or ())} | {*gained}) - {*lost}
+        version = msgspec.structs.replace(version, labels=tuple(sorted(labels)))
         self.drafts.append(
             _Draft(event=event, version=version, inferred=True, gained=gained, lost=lost, taken=frozenset(lost))
         )
