@@ -1,9 +1,10 @@
 """The JSON Schema of the rules file: what a real TOML linter makes of it, and that it says what the reader does."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -11,15 +12,17 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from router.domain.json import JsonObject
+from router.domain.json import Json, JsonObject
+from router.domain.message import DestinationType
 from router.domain.problem import RulesError
 from router.engine.match import CLAUSES
 from router.engine.match.schema import CLAUSE_ABOUT
 from router.engine.match.where import ITEM_KEYS
 from router.engine.rulesfile import ACTION_KEYS, read_rules
 from router.engine.rulesfile.schema import json_schema
-from router.engine.rulesfile.spec import DESTINATION_TYPES, LATER
+from router.engine.rulesfile.spec import ACTION_EXAMPLES, DESTINATION_TYPES, LATER
 from router.service.outside import Disk
+from router.service.rulebook import load
 
 TOMBI = Path(sys.executable).with_name("tombi")
 EXAMPLE = Path(__file__).parent.parent / "rules.example.toml"
@@ -229,9 +232,106 @@ def test_every_operator_of_where_is_offered() -> None:
     assert cast("JsonObject", items["properties"]).keys() == set(ITEM_KEYS)
 
 
-def test_every_key_has_a_description() -> None:
-    properties = [*TABLES.values(), table("properties"), table("$defs", "match", "properties")]
-    properties += [table("$defs", "action", "properties"), destination("")]
-    for keys in properties:
-        for schema in keys.values():
-            assert cast("JsonObject", schema)["description"]
+def every_key(schema: object, path: str = "") -> Iterator[tuple[str, JsonObject]]:
+    """Yield every key of every table, at any depth, with what the schema says of it."""
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from every_key(inner, path)
+    if not isinstance(schema, dict):
+        return
+    for name, key in schema.get("properties", {}).items():
+        yield f"{path}.{name}".lstrip("."), key
+    for step, inner in schema.items():
+        if step != "examples":
+            yield from every_key(inner, path if step in ("properties", "anyOf", "$defs") else f"{path}.{step}")
+
+
+def test_every_key_has_a_description_and_examples() -> None:
+    keys = list(every_key(json_schema()))
+    assert len(keys) > 150
+    assert not [path for path, key in keys if not key.get("description") or not key.get("examples")]
+
+
+def as_toml(value: object) -> str:
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{json.dumps(key)} = {as_toml(inner)}" for key, inner in value.items()) + " }"
+        case list() | tuple():
+            return "[" + ", ".join(map(as_toml, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+REQUIRED: dict[DestinationType, str] = {
+    "slack": 'webhook_url = "${HOOK}"',
+    "http": 'url = "https://example.com"',
+    "github": 'repository = "a/b"\ntoken = "${TOKEN}"',
+    "email": 'smtp = "smtp://mail.example.com"\nfrom = "a@example.com"\nrecipients = ["a@example.com"]',
+    "log": "",
+}
+"""What a destination of each type must say."""
+
+
+def with_examples(keys: JsonObject) -> Iterator[tuple[str, int, Json]]:
+    for name, key in keys.items():
+        for number, example in enumerate(cast("list[Json]", cast("JsonObject", key)["examples"])):
+            yield name, number, example
+
+
+def examples() -> Iterator[str]:
+    """Yield TOML in which every example of the schema stands in its place."""
+    for name, number, example in with_examples(table("$defs", "source", "properties")):
+        secret = "" if name == "secret" else 'secret = "${SECRET}"\n'
+        yield f"[sources.{name}-{number}]\n{secret}{name} = {as_toml(example)}\n"
+    for type, required in REQUIRED.items():
+        for name, number, example in with_examples(destination(type)):
+            more = "".join(f"{line}\n" for line in required.split("\n") if not line.startswith(f"{name} ="))
+            again = "" if name == "type" else f"{name} = {as_toml(example)}\n"
+            yield f'[destinations.{type}-{name}-{number}]\ntype = "{type}"\n{more}{again}'
+    for name, number, example in with_examples(table("$defs", "match", "properties")):
+        yield f'[[rules]]\nname = "{name} {number}"\nactions = [{{ to = "log" }}]\n'
+        yield f"match = {as_toml({name: example})}\n"
+    for type in REQUIRED:
+        for name in sorted(ACTION_KEYS[type] - LATER.get(type, frozenset())):
+            for number, example in enumerate(ACTION_EXAMPLES[name]):
+                action = as_toml({"to": type, name: example})
+                yield f'[[rules]]\nname = "{type} {name} {number}"\nactions = [{action}]\n'
+    for name, number, example in with_examples(table("$defs", "rule", "properties")):
+        written = {"name": f"rule {name} {number}", "actions": [{"to": "log"}], name: example}
+        yield "[[rules]]\n" + "".join(f"{one} = {as_toml(value)}\n" for one, value in written.items())
+    for name in ("use", "to", "id", "if"):
+        for number, example in enumerate(ACTION_EXAMPLES[name]):
+            action = as_toml({"to": "log", name: example})
+            yield f'[[rules]]\nname = "any {name} {number}"\nactions = [{action}]\n'
+
+
+def test_every_example_is_fine_for_the_linter_and_for_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = """[sources.prod]
+secret = "${SECRET}"
+[vars.team]
+checkout = "prompt-team"
+[matches.release-managers]
+author = "ann@example.com"
+[times.office]
+hours = ["09:00-18:00"]
+[actions.announce]
+to = "prompt-team"
+[destinations.prompt-team]
+type = "log"
+[destinations.oncall]
+type = "log"
+[destinations.team]
+type = "log"
+"""
+    head += "".join(f'[destinations.{type}]\ntype = "{type}"\n{required}\n' for type, required in REQUIRED.items())
+    tables = re.split(r"(?m)^(?=\[)", head + "".join(examples()))
+    # the linter wants those of one kind to stand together
+    text = "".join(sorted(tables, key=lambda table: re.split(r"[.\n]", table)[0]))
+    Path("templates").mkdir()
+    for name, contents in {"promoted.txt": "{{ label }}", "body.json": "{}", "t.txt": "text"}.items():
+        (Path("templates") / name).write_text(contents)
+    assert lint(tmp_path, text) == []
+    assert text.count("[[rules]]") > 80
+    outside = dict.fromkeys(re.findall(r"\$\{(\w+)", text), "https://x.example.com")
+    load("rules.toml", Disk(outside), missing="placeholder")

@@ -5,9 +5,8 @@ from typing import Final
 
 from router.domain.json import Json, JsonObject
 from router.engine.match.compile import CLAUSES
-from router.engine.match.facts import CHOICES, NUMBERS, SETS, STRINGS
-from router.engine.match.wanted import COMPARE, SET_KEYS, TEXT_KEYS
-from router.engine.rulesfile.kinds import A_STRING, STRING_LIST
+from router.engine.match.facts import NUMBERS, SETS, STRINGS
+from router.engine.rulesfile.kinds import A_STRING, STRING_LIST, described
 
 CLAUSE_ABOUT: Final[Mapping[str, str]] = {
     "type": 'The kind of event ("prompt-version"); "*": all kinds.',
@@ -45,6 +44,42 @@ CLAUSE_ABOUT: Final[Mapping[str, str]] = {
     "none": "None of these holds: matches, or names of [matches].",
 }
 
+CLAUSE_EXAMPLES: Final[Mapping[str, tuple[Json, ...]]] = {
+    "type": ("monitor-alert", "project-notification", "router.*", "*"),
+    "source": ("prod",),
+    "action": ("created", ["created", "updated"], "deleted"),
+    "project": ("cl0a1b2c3",),
+    "origin": ("webhook", ["webhook", "reconcile"]),
+    "prompt": ("checkout/**", ["support/*", "!support/internal"], {"prefix": "team-"}),
+    "prompt_type": ("chat",),
+    "author": ("ann@example.com", ["Ann", "Bob"], {"suffix": "@example.com"}),
+    "commit_message": ("", {"contains": "hotfix", "ignore_case": True}),
+    "text": ({"contains": "{{customer}}"}, {"regex": "(?s).*ignore previous.*"}),
+    "labels": ("production", {"all": ["production"], "none": ["frozen"]}),
+    "tags": ("billing", ["billing", "legal"]),
+    "labels_gained": ("production", ["production", "staging"], "*"),
+    "labels_lost": ("production",),
+    "labels_removed": ("production",),
+    "tags_gained": ("*", "reviewed"),
+    "tags_lost": ("reviewed",),
+    "variables_gained": ("*",),
+    "variables_lost": ("customer",),
+    "version": (1, {"gte": 10}),
+    "moved_from": ({"lt": 3},),
+    "versions_left": (0,),
+    "rollback": (True, False),
+    "content_changed": (True,),
+    "config_changed": (True,),
+    "assumed": (False,),
+    "quiet": (True,),
+    "during": ("office", ["office"]),
+    "where": ([{"path": "$.prompt.config.temperature", "gt": 1}], [{"path": "$.prompt.config.model", "changed": True}]),
+    "when": ("prompt.version % 10 == 0",),
+    "any": ([{"labels_gained": "production"}, {"tags_gained": "urgent"}],),
+    "all": (["release-managers", {"labels_gained": "production"}],),
+    "none": (["release-managers"],),
+}
+
 _TEXT: Final[JsonObject] = {"type": "string"}
 _BOOL: Final[JsonObject] = {"type": "boolean"}
 _NUMBER: Final[JsonObject] = {"type": "number"}
@@ -59,49 +94,68 @@ def _table(properties: Mapping[str, Json], required: Sequence[str] = ()) -> Json
     return {**closed, "required": list(required)} if required else closed
 
 
-_TEXTS: Final[JsonObject] = {"type": "array", "items": _TEXT, "minItems": 1}
-_STRINGS: Final[JsonObject] = {
-    # "" is who or what is absent
-    "anyOf": [_TEXT, _TEXTS, _table({**dict.fromkeys(TEXT_KEYS, _TEXT), "ignore_case": _BOOL})]
+_TEXT_TABLE: Final[Mapping[str, Json]] = {
+    "regex": described("A regular expression that fits the whole.", _TEXT, "v[0-9]+"),
+    "prefix": described("What it begins with.", _TEXT, "team-"),
+    "suffix": described("What it ends with.", _TEXT, "-draft"),
+    "contains": described("What is in it.", _TEXT, "hotfix"),
+    "ignore_case": described("true: upper and lower case are the same.", _BOOL, True),
 }
-_SETS: Final[JsonObject] = {"anyOf": [A_STRING, STRING_LIST, _table(dict.fromkeys(SET_KEYS, _NAMES))]}
-_NUMBERS: Final[JsonObject] = {"anyOf": [_NUMBER, _table(dict.fromkeys(COMPARE, _NUMBER))]}
+_SET_TABLE: Final[Mapping[str, Json]] = {
+    "any": described("One of these is among them.", _NAMES, ["production", "staging"]),
+    "all": described("All of these are among them.", _NAMES, ["production", "latest"]),
+    "none": described("None of these is among them.", _NAMES, ["frozen"]),
+}
+_NUMBER_TABLE: Final[Mapping[str, Json]] = {
+    "eq": described("Equal to.", _NUMBER, 3),
+    "ne": described("Not equal to.", _NUMBER, 1),
+    "gt": described("Greater than.", _NUMBER, 2),
+    "gte": described("At least.", _NUMBER, 3),
+    "lt": described("Less than.", _NUMBER, 10),
+    "lte": described("At most.", _NUMBER, 9),
+}
+_STRINGS: Final[JsonObject] = {
+    "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}, _table(_TEXT_TABLE)]  # "": no commit message
+}
+_SETS: Final[JsonObject] = {"anyOf": [A_STRING, STRING_LIST, _table(_SET_TABLE)]}
+_NUMBERS: Final[JsonObject] = {"anyOf": [_NUMBER, _table(_NUMBER_TABLE)]}
 _GROUP: Final[JsonObject] = {
     "type": "array",
     "items": {"anyOf": [A_STRING, {"$ref": "#/$defs/match"}]},
     "minItems": 1,
 }
 _OPERATORS: Final[Mapping[str, JsonObject]] = {
-    "equals": _VALUE,
-    "not_equals": _VALUE,
-    "in": _VALUES,
-    "not_in": _VALUES,
-    "gt": _ORDERED,
-    "gte": _ORDERED,
-    "lt": _ORDERED,
-    "lte": _ORDERED,
-    "contains": _VALUE,
-    "regex": _TEXT,
-    "exists": _BOOL,
-    "changed": _BOOL,
+    "equals": described("It is this; 1 and 1.0 are equal.", _VALUE, "gpt-4.1", 1),
+    "not_equals": described("It is something else.", _VALUE, "gpt-4.1"),
+    "in": described("It is one of these.", _VALUES, ["gpt-4.1", "gpt-4.1-mini"]),
+    "not_in": described("It is none of these.", _VALUES, ["gpt-3.5-turbo"]),
+    "gt": described("It is greater.", _ORDERED, 1),
+    "gte": described("It is greater or equal.", _ORDERED, 1),
+    "lt": described("It is less.", _ORDERED, 1),
+    "lte": described("It is less or equal.", _ORDERED, 1),
+    "contains": described("The text, list or table has this in it.", _VALUE, "tool"),
+    "regex": described("The whole of the text fits.", _TEXT, "gpt-.*"),
+    "exists": described("Whether there is anything.", _BOOL, True),
+    "changed": described("Whether it differs from the version replaced.", _BOOL, True),
 }
+_PATH: Final = described(
+    "A JSONPath into the body.", {"type": "string", "pattern": r"^\$"}, "$.prompt.config.model", "$.payload.severity"
+)
 _WHERE: Final[JsonObject] = {
     "type": "array",
-    "items": _table({"path": {"type": "string", "pattern": r"^\$"}, **_OPERATORS}, ["path"]),
+    "items": _table({"path": _PATH, **_OPERATORS}, ["path"]),
     "minItems": 1,
 }
 
 
 def match_schema() -> JsonObject:
     """Return the schema of a match; matches in it refer to it as `#/$defs/match`."""
-    properties = {name: {"description": CLAUSE_ABOUT[name], **_clause(name)} for name in CLAUSES}
+    properties = {name: described(CLAUSE_ABOUT[name], _clause(name), *CLAUSE_EXAMPLES[name]) for name in CLAUSES}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _clause(name: str) -> JsonObject:
     match name:
-        case _ if name in CHOICES:
-            return {**_STRINGS, "examples": list(CHOICES[name])}
         case _ if name in STRINGS:
             return _STRINGS
         case _ if name in SETS:

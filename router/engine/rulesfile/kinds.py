@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from msgspec import Struct
 
 from router.domain.destination import DefaultTree, Rate
-from router.domain.json import JsonObject
+from router.domain.json import Json, JsonObject
 from router.domain.text import MASK, Text
 from router.engine.cron import BadCron, BadZone, Cron, next_time
 from router.engine.rulesfile.expand import Placeholder
@@ -35,12 +35,13 @@ class Kind(Struct, frozen=True, kw_only=True):
     """How a value is written. `read` raises Unfit.
 
     `text`: it stays text, so a placeholder may stand for it. `secret`: no message may show it.
-    `userinfo`: a URL that may hold a password.
+    `userinfo`: a URL that may hold a password. `examples`: ways to write it, for editors.
     """
 
     wanted: str
     read: Callable[[DefaultTree], object]
     schema: JsonObject
+    examples: tuple[Json, ...] = ()
     text: bool = False
     secret: bool = False
     userinfo: bool = False
@@ -248,7 +249,7 @@ def choice(*choices: str) -> Kind:
         return text
 
     wanted = " or ".join(f'"{choice}"' for choice in choices)
-    return Kind(wanted=wanted, read=read, schema={"enum": list(choices)})
+    return Kind(wanted=wanted, read=read, schema={"enum": list(choices)}, examples=choices)
 
 
 def _table(value: DefaultTree) -> dict[str, DefaultTree]:
@@ -381,6 +382,11 @@ def _spans(value: DefaultTree) -> tuple[Span, ...]:
     return _listed(value, _span, 'hours such as "09:00-18:00"')
 
 
+def described(about: str, schema: JsonObject, *examples: Json) -> JsonObject:
+    """Return the schema with what it is for and ways to write it, as editors show them."""
+    return {"description": about, **schema, "examples": list(examples)}
+
+
 A_STRING: Final[JsonObject] = {"type": "string", "minLength": 1}
 STRING_LIST: Final[JsonObject] = {"type": "array", "items": A_STRING, "minItems": 1}
 OPEN: Final[JsonObject] = {"type": "object", "additionalProperties": True}
@@ -393,21 +399,28 @@ def _one_or_several(schema: JsonObject) -> JsonObject:
 
 STRING = Kind(wanted="a string", read=_string, schema={"type": "string"}, text=True)
 FILLED = Kind(wanted="a string", read=_filled, schema=A_STRING, text=True)
-BOOL = Kind(wanted="true or false", read=_bool, schema={"type": "boolean"})
+BOOL = Kind(wanted="true or false", read=_bool, schema={"type": "boolean"}, examples=(True, False))
 PORT = Kind(
     wanted="a port number from 0 to 65535",
     read=_within(0, 65535),
     schema={"type": "integer", "minimum": 0, "maximum": 65535},
+    examples=(8787,),
 )
 COUNT = Kind(
     wanted="a whole number from 1 to 1000",
     read=_within(1, 1000),
     schema={"type": "integer", "minimum": 1, "maximum": 1000},
+    examples=(8,),
 )
-DURATION = Kind(wanted='a duration such as "5s"', read=_duration, schema=_DURATION)
-POSITIVE_DURATION = Kind(wanted='a duration such as "5s"', read=_positive_duration, schema=_DURATION)
+DURATION = Kind(wanted='a duration such as "5s"', read=_duration, schema=_DURATION, examples=("5s", "500ms"))
+POSITIVE_DURATION = Kind(
+    wanted='a duration such as "5s"', read=_positive_duration, schema=_DURATION, examples=("10s", "5m", "30d")
+)
 DURATIONS = Kind(
-    wanted='a list of durations such as ["5s", "2m"]', read=_durations, schema={"type": "array", "items": _DURATION}
+    wanted='a list of durations such as ["5s", "2m"]',
+    read=_durations,
+    schema={"type": "array", "items": _DURATION},
+    examples=(["5s", "2m", "1h"],),
 )
 COLLECT = Kind(
     wanted='a duration such as "1m", or a table such as { cron = "0 9 * * 1", zone = "Europe/Berlin" }',
@@ -417,64 +430,143 @@ COLLECT = Kind(
             _DURATION,
             {
                 "type": "object",
-                "properties": {"cron": A_STRING, "zone": A_STRING},
+                "properties": {
+                    "cron": described("When it fires, in the five fields of cron.", A_STRING, "0 9 * * mon-fri"),
+                    "zone": described("The time zone of these (UTC).", A_STRING, "Europe/Berlin"),
+                },
                 "required": ["cron"],
                 "additionalProperties": False,
             },
         ]
     },
+    examples=("1h", {"cron": "0 9 * * mon-fri", "zone": "Europe/Berlin"}),
 )
 TOLERANCE = Kind(
     wanted='a duration such as "5m", or "off"',
     read=_tolerance,
     schema={"type": "string", "pattern": f"{DURATION_PATTERN}|^off$"},
+    examples=("5m", "off"),
 )
 SIZE = Kind(
     wanted='a size such as "20MiB"',
     read=_size,
     schema={"type": ["string", "integer"], "pattern": "^[0-9]{1,12} ?([KMG]i?B|B)?$", "minimum": 1},
+    examples=("20MiB", "512KiB"),
 )
 RATE = Kind(
     wanted='a rate such as "1/s"',
     read=_rate,
     schema={"type": "string", "pattern": "^[1-9][0-9]{0,8}/[0-9]*(ms|s|m|h|d)$"},
+    examples=("1/s", "30/5m"),
 )
-KEY = Kind(wanted="a string", read=_filled_text, schema=A_STRING, text=True)
-CREDENTIAL = Kind(wanted="a string", read=_credential, schema=A_STRING, text=True, secret=True)
-OPTIONAL_SECRET = Kind(wanted="a string", read=_optional_secret, schema={"type": "string"}, text=True, secret=True)
+CREDENTIAL = Kind(
+    wanted="a string",
+    read=_credential,
+    schema=A_STRING,
+    text=True,
+    secret=True,
+    examples=("${TOKEN}", "${file:/run/secrets/token}"),
+)
+OPTIONAL_SECRET = Kind(
+    wanted="a string",
+    read=_optional_secret,
+    schema={"type": "string"},
+    text=True,
+    secret=True,
+    examples=("${TOKEN}", "${TOKEN:-}"),
+)
+KEY = Kind(wanted="a string", read=_filled_text, schema=A_STRING, text=True, examples=("${LANGFUSE_PUBLIC_KEY}",))
 SECRETS = Kind(
     wanted="a string or a list of strings",
     read=_secrets,
     schema={"anyOf": [A_STRING, STRING_LIST]},
     text=True,
     secret=True,
+    examples=("${SECRET}", ["${SECRET}", "${OLD_SECRET}"]),
 )
 HTTP_URL = Kind(
-    wanted=_address(("https", "http")), read=_url("https", "http"), schema=A_STRING, text=True, userinfo=True
+    wanted=_address(("https", "http")),
+    read=_url("https", "http"),
+    schema=A_STRING,
+    text=True,
+    userinfo=True,
+    examples=("https://api.example.com/v1", "https://user:${PASSWORD}@example.com"),
 )
-PUBLIC_URL = Kind(wanted=_address(("https", "http")), read=_public_url, schema=A_STRING, text=True)
+PUBLIC_URL = Kind(
+    wanted=_address(("https", "http")),
+    read=_public_url,
+    schema=A_STRING,
+    text=True,
+    examples=("https://router.example.com",),
+)
 SECRET_URL = Kind(
-    wanted=_address(("https", "http")), read=_secret_url, schema=A_STRING, text=True, secret=True, userinfo=True
+    wanted=_address(("https", "http")),
+    read=_secret_url,
+    schema=A_STRING,
+    text=True,
+    secret=True,
+    userinfo=True,
+    examples=("${WEBHOOK_URL}",),
 )
 SMTP_SCHEMES: Final = ("smtp", "smtps", "smtp+starttls")
 SMTP_URL = Kind(
-    wanted=_address(SMTP_SCHEMES), read=_url(*SMTP_SCHEMES), schema=A_STRING, text=True, secret=True, userinfo=True
+    wanted=_address(SMTP_SCHEMES),
+    read=_url(*SMTP_SCHEMES),
+    schema=A_STRING,
+    text=True,
+    secret=True,
+    userinfo=True,
+    examples=("smtp+starttls://mailer:${SMTP_PASSWORD}@mail.example.com:587", "smtps://mail.example.com"),
 )
-STORE_URL = Kind(wanted="a URL", read=_store_url, schema=A_STRING, text=True, secret=True, userinfo=True)
-PROXY = Kind(wanted='a URL, or "env"', read=_proxy, schema=A_STRING, text=True, secret=True, userinfo=True)
-REPOSITORY = Kind(wanted='a repository such as "acme/prompts"', read=_repository, schema=A_STRING, text=True)
-SENDER = Kind(wanted='an address such as "Prompts <prompts@example.com>"', read=_sender, schema=A_STRING, text=True)
-DOMAINS = Kind(wanted='a list of domains such as ["example.com"]', read=_domains, schema=STRING_LIST)
+STORE_URL = Kind(
+    wanted="a URL",
+    read=_store_url,
+    schema=A_STRING,
+    text=True,
+    secret=True,
+    userinfo=True,
+    examples=("sqlite:///router.db", "postgresql://router:${DB_PASSWORD}@db/router"),
+)
+PROXY = Kind(
+    wanted='a URL, or "env"',
+    read=_proxy,
+    schema=A_STRING,
+    text=True,
+    secret=True,
+    userinfo=True,
+    examples=("env", "http://proxy.example.com:3128"),
+)
+REPOSITORY = Kind(
+    wanted='a repository such as "acme/prompts"',
+    read=_repository,
+    schema=A_STRING,
+    text=True,
+    examples=("acme/prompts",),
+)
+SENDER = Kind(
+    wanted='an address such as "Prompts <prompts@example.com>"',
+    read=_sender,
+    schema=A_STRING,
+    text=True,
+    examples=("Prompts <prompts@example.com>",),
+)
+DOMAINS = Kind(
+    wanted='a list of domains such as ["example.com"]', read=_domains, schema=STRING_LIST, examples=(["example.com"],)
+)
 TABLE = Kind(wanted="a table", read=_table, schema=OPEN)
 TABLES = Kind(wanted="a list of tables", read=_tables, schema={"type": "array", "items": OPEN, "minItems": 1})
-ZONE = Kind(wanted='a time zone such as "Europe/Berlin"', read=_zone, schema=A_STRING)
+ZONE = Kind(
+    wanted='a time zone such as "Europe/Berlin"', read=_zone, schema=A_STRING, examples=("Europe/Berlin", "UTC")
+)
 WEEKDAYS = Kind(
     wanted='days such as ["mon-fri", "sun"]',
     read=_days,
     schema=_one_or_several({"type": "string", "pattern": DAY_PATTERN}),
+    examples=(["mon-fri"], ["sat", "sun"]),
 )
 HOURS = Kind(
     wanted='hours such as ["09:00-18:00"]',
     read=_spans,
     schema=_one_or_several({"type": "string", "pattern": SPAN_PATTERN}),
+    examples=(["09:00-18:00"], ["22:00-07:00"]),
 )

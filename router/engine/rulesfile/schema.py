@@ -10,8 +10,9 @@ from typing import Final, cast
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
 from router.engine.match.schema import match_schema
-from router.engine.rulesfile.kinds import A_STRING, OPEN, STRING_LIST
+from router.engine.rulesfile.kinds import A_STRING, OPEN, STRING_LIST, described
 from router.engine.rulesfile.spec import (
+    ACTION_EXAMPLES,
     ACTIONS,
     ANY_ACTION,
     API,
@@ -35,16 +36,38 @@ _FROM_OUTSIDE: Final[JsonObject] = {"type": "string", "pattern": r"\$\{"}
 def json_schema() -> JsonObject:
     """Return the schema (draft 2020-12) of a rules file; files that it includes fit as well."""
     parts: dict[str, Json] = {
-        "include": _about("More files with destinations and rules, such as rules.d/*.toml.", STRING_LIST),
-        "server": _about("Where it listens; needs a restart to change.", _table("server", SERVER)),
-        "store": _about("Where it remembers; needs a restart to change.", _table("store", STORE)),
-        "sources": _named("Langfuse webhooks: [sources.prod] is POST /webhooks/prod.", "source"),
-        "destinations": _named("Where messages go.", "destination"),
-        "vars": _about("Plain values for templates, not secret.", OPEN),
-        "matches": _named("Matches with names, for `any`, `all` and `none`.", "match"),
-        "times": _named("Times of the week with names, for `during`.", "times"),
-        "actions": _named("Actions with a name, for `use`.", "action"),
-        "rules": _about("What is told, and to whom.", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
+        "include": described("More files with destinations and rules.", STRING_LIST, ["rules.d/*.toml", "team.toml"]),
+        "server": described("Where it listens; needs a restart to change.", _table("server", SERVER), {"port": 8787}),
+        "store": described(
+            "Where it remembers; needs a restart to change.", _table("store", STORE), {"url": "sqlite:///router.db"}
+        ),
+        "sources": _named(
+            "Langfuse webhooks: [sources.prod] is POST /webhooks/prod.",
+            "source",
+            {"prod": {"secret": "${LANGFUSE_WEBHOOK_SECRET}"}},
+        ),
+        "destinations": _named(
+            "Where messages go.", "destination", {"team": {"type": "slack", "webhook_url": "${SLACK_WEBHOOK_URL}"}}
+        ),
+        "vars": described(
+            "Plain values for templates, not secret.", OPEN, {"channel": {"checkout": "#checkout", "search": "#search"}}
+        ),
+        "matches": _named(
+            "Matches with names, for `any`, `all` and `none`.",
+            "match",
+            {"release-managers": {"author": ["ann@example.com", "bob@example.com"]}},
+        ),
+        "times": _named(
+            "Times of the week with names, for `during`.",
+            "times",
+            {"office": {"zone": "Europe/Berlin", "days": ["mon-fri"], "hours": ["09:00-18:00"]}},
+        ),
+        "actions": _named("Actions with a name, for `use`.", "action", {"announce": {"to": "prompt-team"}}),
+        "rules": described(
+            "What is told, and to whom.",
+            {"type": "array", "items": {"$ref": "#/$defs/rule"}},
+            [{"name": "production-promoted", "match": {"labels_gained": "production"}, "actions": [{"to": "team"}]}],
+        ),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -63,18 +86,15 @@ def json_schema() -> JsonObject:
     }
 
 
-def _about(text: str, schema: JsonObject) -> JsonObject:
-    return {"description": text, **schema}
-
-
-def _named(text: str, kind: str) -> JsonObject:
-    return _about(
+def _named(text: str, kind: str, example: Json) -> JsonObject:
+    return described(
         text,
         {
             "type": "object",
             "propertyNames": {"pattern": "^[A-Za-z0-9_.-]+$"},
             "additionalProperties": {"$ref": f"#/$defs/{kind}"},
         },
+        example,
     )
 
 
@@ -91,7 +111,15 @@ def _table(kind: str, keys: Keys) -> JsonObject:
 
 def _source() -> JsonObject:
     source = _table("source", SOURCE)
-    api = _about("Langfuse's public API: for what was before, and for what was missed.", _table("api", API))
+    api = described(
+        "Langfuse's public API: for what was before, and for what was missed.",
+        _table("api", API),
+        {
+            "host": "https://cloud.langfuse.com",
+            "public_key": "${LANGFUSE_PUBLIC_KEY}",
+            "secret_key": "${LANGFUSE_SECRET_KEY}",
+        },
+    )
     return {**source, "properties": {**cast("JsonObject", source["properties"]), "api": api}}
 
 
@@ -100,7 +128,11 @@ def _value(kind: str, name: str, key: Key) -> JsonObject:
     schema = _present(kind, name, key.kind.schema)
     if kind not in ("rule", "times") and not key.kind.text:
         schema = {"anyOf": [schema, _FROM_OUTSIDE]}
-    return _about(key.about, schema)
+    return described(key.about, schema, *(key.examples or _present_examples(kind, name, key.kind.examples)))
+
+
+def _present_examples(kind: str, name: str, examples: Iterable[Json]) -> list[Json]:
+    return [example for example in examples if not is_later(kind, name, example)]
 
 
 def _present(kind: str, name: str, schema: JsonObject) -> JsonObject:
@@ -116,14 +148,14 @@ def _destination() -> JsonObject:
     types = {type: _type_keys(type) for type in DESTINATION_TYPES}
     alternatives: list[Json] = [
         _object(
-            {"type": {"description": "Where messages go.", "const": type}, **keys},
+            {"type": described("Where messages go.", {"const": type}, type), **keys},
             ("type", *(name for name, key in DESTINATIONS[type].items() if key.required)),
         )
         for type, keys in types.items()
     ]
     heir: dict[str, Json] = {
-        "type": {"description": "Where messages go.", "enum": list(DESTINATION_TYPES)},
-        "extends": _about("Another destination: all of its keys, and the ones here win.", A_STRING),
+        "type": described("Where messages go.", {"enum": list(DESTINATION_TYPES)}, *DESTINATION_TYPES),
+        "extends": described("Another destination: all of its keys, and the ones here win.", A_STRING, "prompt-team"),
     }
     for keys in types.values():
         heir |= keys
@@ -134,7 +166,7 @@ def _type_keys(type: DestinationType) -> dict[str, Json]:
     own = {**DESTINATIONS[type], **LIMITS}
     return {
         **{name: _value(type, name, key) for name, key in own.items()},
-        **{name: _about(text, schema) for name, (text, schema) in _actions(type).items()},
+        **{name: described(text, schema, *ACTION_EXAMPLES[name]) for name, (text, schema) in _actions(type).items()},
     }
 
 
@@ -144,17 +176,22 @@ def _actions(type: DestinationType) -> dict[str, tuple[str, JsonObject]]:
 
 def _rule() -> JsonObject:
     keys = {name: _value("rule", name, key) for name, key in RULE.items()}
-    keys["match"] = _about(RULE["match"].about, {"$ref": "#/$defs/match"})
-    keys["actions"] = {**keys["actions"], "items": {"$ref": "#/$defs/action"}}
+    match, actions = RULE["match"], keys["actions"]
+    keys["match"] = described(match.about, {"$ref": "#/$defs/match"}, *match.examples)
+    keys["actions"] = {**actions, "items": {"$ref": "#/$defs/action"}}
     return _object(keys, (name for name, key in RULE.items() if key.required))
 
 
 def _action() -> JsonObject:
-    """Return one table for the actions of all types: which one `to` means is known to `check` alone."""
+    """Return one table for the actions of all types, also those with a name, which may leave out `to`.
+
+    Which type `to` means is known to `check` alone.
+    """
     abouts: dict[str, list[str]] = {name: [text] for name, (text, _) in ANY_ACTION.items()}
     schemas: dict[str, JsonObject] = {name: schema for name, (_, schema) in ANY_ACTION.items()}
     for type in DESTINATION_TYPES:
         for name, (text, schema) in _actions(type).items():
             abouts.setdefault(name, []).append(f"{type}: {text}")
             schemas.setdefault(name, schema)
-    return _object({name: _about(" ".join(abouts[name]), schema) for name, schema in schemas.items()}, ())
+    keys = {name: described(" ".join(abouts[name]), schema, *ACTION_EXAMPLES[name]) for name, schema in schemas.items()}
+    return _object(keys, ())

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from router.domain.delivery import Mode
 from router.domain.destination import ContentShown
-from router.domain.json import JsonObject
+from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
 from router.domain.text import Text
 from router.engine.cron import Cron
@@ -52,6 +52,7 @@ from router.engine.rulesfile.kinds import (
     ZONE,
     Kind,
     choice,
+    described,
 )
 
 Group: TypeAlias = Literal["version", "prompt"]
@@ -97,23 +98,33 @@ class RuleSpec(Struct, frozen=True, kw_only=True):
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """One key of a table; `field` is the field that it fills, where that has another name."""
+    """One key of a table; `field` is the field that it fills, where that has another name.
+
+    `examples`: more telling ones than those of its kind.
+    """
 
     kind: Kind
     about: str
     required: bool = False
     field: str = ""
+    examples: tuple[Json, ...] = ()
 
 
 Keys: TypeAlias = Mapping[str, Key]
 
 
 SERVER: Final[Keys] = {
-    "host": Key(kind=FILLED, about="The address to listen on; 0.0.0.0 for every one."),
+    "host": Key(
+        kind=FILLED,
+        about="The address to listen on; 0.0.0.0 for every one.",
+        examples=("127.0.0.1", "0.0.0.0"),  # noqa: S104
+    ),
     "port": Key(
         kind=PORT, about="The port for webhooks, and for the rest unless `admin_port` is given; 0: a free one."
     ),
-    "admin_port": Key(kind=PORT, about="Console, API and metrics only here, webhooks only on `port`."),
+    "admin_port": Key(
+        kind=PORT, about="Console, API and metrics only here, webhooks only on `port`.", examples=(8788,)
+    ),
     "admin_token": Key(
         kind=OPTIONAL_SECRET, about="The bearer token of console, API and metrics; without it they are off."
     ),
@@ -137,7 +148,9 @@ SOURCE: Final[Keys] = {
     "settle": Key(kind=DURATION, about="How long the events of one prompt wait for each other (2s)."),
     "pair": Key(kind=DURATION, about="How long a lost label waits for the version that gained it (10s)."),
     "plain_signature": Key(kind=BOOL, about="Accept a bare hex HMAC of the body: no protection against replay."),
-    "project_url": Key(kind=PUBLIC_URL, about="The Langfuse server, for links in messages."),
+    "project_url": Key(
+        kind=PUBLIC_URL, about="The Langfuse server, for links in messages.", examples=("https://cloud.langfuse.com",)
+    ),
     "expect_every": Key(
         kind=POSITIVE_DURATION, about="A source that is silent for longer is told as `router.source_silent`."
     ),
@@ -149,7 +162,7 @@ API: Final[Keys] = {
     "secret_key": Key(kind=CREDENTIAL, about="The project's secret API key (sk-lf-…).", required=True),
     "every": Key(kind=POSITIVE_DURATION, about="How often to look for what was missed (5m)."),
     "allow_private": Key(kind=BOOL, about="Allow loopback, private and link-local addresses."),
-    "ca_file": Key(kind=FILLED, about="A file of certificates to trust."),
+    "ca_file": Key(kind=FILLED, about="A file of certificates to trust.", examples=("/etc/ssl/our-ca.pem",)),
     "proxy": Key(kind=PROXY, about='A proxy\'s URL; "env": that of the environment.'),
 }
 """`[sources.NAME.api]`"""
@@ -162,7 +175,7 @@ LIMITS: Final[Keys] = {
     "max_age": Key(kind=POSITIVE_DURATION, about="Older deliveries are given up (3d)."),
     "ordered": Key(kind=BOOL, about="Deliveries of one prompt one after the other."),
     "allow_private": Key(kind=BOOL, about="Allow loopback, private and link-local addresses."),
-    "ca_file": Key(kind=FILLED, about="A file of certificates to trust."),
+    "ca_file": Key(kind=FILLED, about="A file of certificates to trust.", examples=("/etc/ssl/our-ca.pem",)),
     "proxy": Key(kind=PROXY, about='A proxy\'s URL; "env": that of the environment.'),
     "content": Key(
         kind=choice(*get_args(ContentShown)), about="How much of a prompt's text built-in messages may show (full)."
@@ -199,8 +212,13 @@ TIMES: Final[Keys] = {
 }
 
 RULE: Final[Keys] = {
-    "name": Key(kind=FILLED, about="What verdicts, counts and deliveries go by; unique over all files.", required=True),
-    "description": Key(kind=STRING, about="For people."),
+    "name": Key(
+        kind=FILLED,
+        about="What verdicts, counts and deliveries go by; unique over all files.",
+        required=True,
+        examples=("production-promoted",),
+    ),
+    "description": Key(kind=STRING, about="For people.", examples=("Production moved: tell the team.",)),
     "enabled": Key(kind=BOOL, about="false: the rule is not tried."),
     "mode": Key(kind=choice(*get_args(Mode)), about="shadow: everything happens except the sending."),
     "group": Key(
@@ -216,15 +234,24 @@ RULE: Final[Keys] = {
         kind=COLLECT,
         about='Gather, and fire as one after this time ("1m") or at such times: { cron = "0 9 * * 1", zone = "UTC" }.',
     ),
-    "match": Key(kind=TABLE, about="All clauses must hold; without it every change matches."),
-    "actions": Key(kind=TABLES, about="What to do; `to` alone sends the built-in message.", required=True),
+    "match": Key(
+        kind=TABLE,
+        about="All clauses must hold; without it every change matches.",
+        examples=({"action": ["created", "updated"], "prompt": "checkout/**", "labels_gained": "production"},),
+    ),
+    "actions": Key(
+        kind=TABLES,
+        about="What to do; `to` alone sends the built-in message.",
+        required=True,
+        examples=([{"to": "prompt-team"}], [{"use": "announce"}]),
+    ),
 }
 
 _TREE: Final[JsonObject] = {"additionalProperties": True}
 _TEXT: Final[JsonObject] = {"type": "string"}
 _FILE: Final[JsonObject] = {
     "type": "object",
-    "properties": {"file": A_STRING},
+    "properties": {"file": described("A file beside this one; its contents stand here.", A_STRING, "templates/t.txt")},
     "required": ["file"],
     "additionalProperties": False,
 }
@@ -256,7 +283,14 @@ ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] =
             "Which answers count as accepted, such as { status = [200, 409] }.",
             {
                 "type": "object",
-                "properties": {"status": {"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]}},
+                "properties": {
+                    "status": described(
+                        "The status codes (every 2xx).",
+                        {"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]},
+                        [200, 409],
+                        204,
+                    )
+                },
                 "required": ["status"],
                 "additionalProperties": False,
             },
@@ -267,7 +301,14 @@ ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] =
             "A repository_dispatch.",
             {
                 "type": "object",
-                "properties": {"event_type": _TEXT, "client_payload": OPEN},
+                "properties": {
+                    "event_type": described("What the workflow listens for, a template.", _TEXT, "prompt-promoted"),
+                    "client_payload": described(
+                        "A tree whose strings are templates; at most 10 keys and 64 KiB.",
+                        OPEN,
+                        {"name": "{{ prompt.name }}", "version": "{{ prompt.version }}"},
+                    ),
+                },
                 "additionalProperties": False,
             },
         ),
@@ -298,6 +339,33 @@ ANY_ACTION: Final[Mapping[str, tuple[str, JsonObject]]] = {
     "id": ("The action's identity, so that it may change and stay the same one.", A_STRING),
     "if": ("A Jinja expression; false: skipped, and shown as skipped.", A_STRING),
 }
+
+ACTION_EXAMPLES: Final[Mapping[str, tuple[Json, ...]]] = {
+    "use": ("announce",),
+    "to": ("prompt-team", ["prompt-team", "oncall"], "{{ vars.team[prompt.folder] }}"),
+    "id": ("tell-the-team",),
+    "if": ("not change.assumed", "change.variables_gained"),
+    "text": ("{{ prompt.name }} v{{ prompt.version }} is now {{ label }}", {"file": "templates/promoted.txt"}),
+    "blocks": ([{"type": "section", "text": {"type": "mrkdwn", "text": "*{{ prompt.name }}*"}}],),
+    "color": ("#cf222e",),
+    "channel": ("#prompts",),
+    "thread": ("prompt",),
+    "method": ("PUT", "POST"),
+    "path": ("/prompts/{{ prompt.name }}",),
+    "query": ({"version": "{{ prompt.version }}"},),
+    "headers": ({"X-Prompt": "{{ prompt.name }}"},),
+    "json": ({"name": "{{ prompt.name }}", "labels": "{{ prompt.labels }}"}, {"file": "templates/body.json"}),
+    "form": ({"ref": "main", "variables[PROMPT]": "{{ prompt.name }}"},),
+    "body": ("{{ prompt.text }}",),
+    "expect": ({"status": [200, 409]},),
+    "dispatch": ({"event_type": "prompt-promoted", "client_payload": {"name": "{{ prompt.name }}"}},),
+    "recipients": (["llm-oncall@example.com"],),
+    "cc": (["prompts@example.com"],),
+    "subject": ("{{ prompt.name }} moved to v{{ prompt.version }}",),
+    "html": ("<p>{{ prompt.name }} v{{ prompt.version }}</p>",),
+    "level": ("warning",),
+}
+"""Ways to write the action keys, for editors."""
 
 TEXT_FILES: Final = frozenset({"text", "html", "body"})
 TREE_FILES: Final = frozenset({"blocks", "json", "form", "client_payload"})
