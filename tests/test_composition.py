@@ -401,7 +401,8 @@ def test_a_value_that_is_not_set_may_be_any_destination() -> None:
 def test_a_name_that_cannot_be_had_for_an_event_is_refused_at_load() -> None:
     text = TEAMS + rule("{ to = '{{ vars.teams[prompt.folder] }}' }") + 'match = { type = "monitor-alert" }\n'
     assert problems(text) == [
-        "rules.toml:14: rules[0].actions[0]: fails for a monitor-alert event: line 1: 'None' has no attribute 'folder'"
+        "rules.toml:14: rules[0].actions[0]: `{{ vars.teams[prompt.folder] }}` fails for a monitor-alert event: "
+        "line 1: 'None' has no attribute 'folder'"
     ]
 
 

@@ -39,7 +39,7 @@ from router.engine.match.clause import Case, FactClause
 from router.engine.match.tree import GROUPS, Clause, GroupClause
 from router.engine.match.verdict import all_of
 from router.engine.ruleset import Rule, Ruleset
-from router.engine.template import Expression, Piece, Template, Tree
+from router.engine.template import FOR, Expression, Insert, Piece, Template, Tree
 
 TRIED_CLAUSES: Final = frozenset({"type", "action", "prompt_type"})
 """The clauses that decide which trial changes a rule can match."""
@@ -127,7 +127,8 @@ class Trials:
         if failed:
             first = _first(failed)
             tried = [*([] if condition is None else [condition]), *pieces]
-            return next(_failing(first, what) for what in (self._fault_of(piece, first) for piece in tried) if what)
+            faults = ((piece, self._fault_of(piece, first)) for piece in tried)
+            return next(f"`{_words(piece)}` {_failing(first, what)}" for piece, what in faults if what)
         return self._fault_of_whole(action, _first(taken)) if taken and pieces else None
 
     def fault_together(self, action: CompiledAction, matched: int) -> str | None:
@@ -201,6 +202,20 @@ def _first(members: int) -> int:
 
 def _failing(number: int, what: str) -> str:
     return f"fails for {TRIALS[number][0]}: {what}"
+
+
+def _words(piece: Piece | _To) -> str:
+    """Return what is tried, as it is written or nearly so."""
+    match piece:
+        case _To(template=template):
+            words = template.source
+        case Template(parts=(Insert(expression=expression),)) | (Expression() as expression):
+            words = expression.source.strip()
+        case Template(source=source):
+            words = source
+        case Tree():
+            words = FOR
+    return words if len(words) <= 60 else f"{words[:60]}…"
 
 
 def _scene(changes: Sequence[Change], vars: Mapping[str, Json], *, held: int = 0) -> Scene:

@@ -3,6 +3,7 @@
 from router.engine.template.budget import MAX_ITERATIONS, MAX_OUTPUT, MAX_SECONDS, TemplateError
 from router.engine.template.compiled import (
     Expression,
+    Insert,
     Template,
     compile_expression,
     compile_template,
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_SECONDS",
     "Channel",
     "Expression",
+    "Insert",
     "Piece",
     "Template",
     "TemplateError",
