@@ -251,6 +251,19 @@ def test_a_field_that_langfuse_is_not_known_to_send(type: str, name: str, hint: 
     assert found == ([] if hint is None else [expected])
 
 
+def test_a_match_that_asks_for_what_no_event_has() -> None:
+    match = """{ type = "monitor-alert", when = "label == 'a'", where = [
+  { path = "$.payload.severty", equals = "ALERT" }, { path = "$..severity", exists = true } ], any = ["odd"] }"""
+    text = rule("{ to = 'log' }", more=f"match = {match}") + "[matches.odd]\nwhen = 'body.payload.titel'\n"
+    assert warnings(text) == [
+        "4: rules[1].match.when: `label` is never there for what this is told of; only prompt versions have it",
+        "5: rules[1].match.where[0].path: `body.payload.severty`: Langfuse is not known to send such a field; "
+        'did you mean "severity"?',
+        "7: matches.odd.when: `body.payload.titel`: Langfuse is not known to send such a field",
+    ]
+    assert warnings(text.replace("monitor-alert", "*").replace("label ==", "label and label ==")) == []
+
+
 def test_a_warning_about_a_template_file_is_told_there() -> None:
     Path("t.txt").write_text("{{ change.versions_left }}")
     found = loaded(rule('{ to = "log", text = { file = "t.txt" } }', more='match = { action = "created" }'))

@@ -1,6 +1,8 @@
-"""Values that templates show though no event that reaches them has any."""
+"""Values that templates show, and matches ask for, though no event that reaches them has any."""
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,6 +20,9 @@ from router.engine.trial import TRIALS, Trials
 
 Steps = tuple[str, ...]
 
+_PLAIN: Final = re.compile(r"\$((?:\.[A-Za-z_]\w*)+)")
+"""A JSONPath of names alone."""
+
 
 class _Use(Struct):
     """One string of the file: what it shows, and what it is shown for. `types` None: of those nobody can tell all."""
@@ -33,12 +38,13 @@ def never_there(file: RulesFile, ruleset: Ruleset) -> Iterator[tuple[Path, str]]
     uses: dict[Path, _Use] = {}
     for rule, spec in zip(ruleset.rules, file.rules, strict=True):
         matched, types = trials.matched(rule.match), _types(spec.match)
+        said = [*_asked(spec.match, ("rules", spec.index, "match"), file.matches)]
         for position, table in enumerate(spec.actions):
-            for below, names in _strings(table):
-                path = file.merged.origin(("rules", spec.index, "actions", position, *below))
-                use = uses.setdefault(path, _Use(names))
-                use.matched |= matched
-                use.types = None if use.types is None or types is None else use.types | types
+            said += _strings(table, ("rules", spec.index, "actions", position))
+        for path, names in said:
+            use = uses.setdefault(file.merged.origin(path), _Use(names))
+            use.matched |= matched
+            use.types = None if use.types is None or types is None else use.types | types
     presence = _Presence(trials)
     for path, use in uses.items():
         for steps in sorted(use.names):
@@ -116,13 +122,31 @@ def _types(match: JsonObject) -> frozenset[str] | None:
     return frozenset(map(str, types))
 
 
-def _strings(table: JsonObject) -> Iterator[tuple[Path, frozenset[Steps]]]:
+def _asked(match: JsonObject, path: Path, matches: Mapping[str, JsonObject]) -> Iterator[tuple[Path, frozenset[Steps]]]:
+    """Yield every expression and every plain JSONPath of a match, with the names of the context that it asks for."""
+    for key, value in match.items():
+        match key, value:
+            case "when", str(expression):
+                yield (*path, key), _names(f"{{{{ {expression} }}}}", frozenset())
+            case "where", list(items):
+                for index, item in enumerate(items):
+                    if found := _PLAIN.fullmatch(str(item.get("path")) if isinstance(item, Mapping) else ""):
+                        yield (*path, key, index, "path"), frozenset({("body", *found[1].split(".")[1:])})
+            case "any" | "all" | "none", list(members):
+                for index, member in enumerate(members):
+                    if isinstance(member, Mapping):
+                        yield from _asked(member, (*path, key, index), matches)
+                    elif member in matches:
+                        yield from _asked(matches[str(member)], ("matches", str(member)), matches)
+
+
+def _strings(table: JsonObject, path: Path) -> Iterator[tuple[Path, frozenset[Steps]]]:
     """Yield every template and expression of an action, with the names of the context that it uses."""
     for key, value in table.items():
         if key == "if":
-            yield (key,), _names(f"{{{{ {value} }}}}", frozenset())
+            yield (*path, key), _names(f"{{{{ {value} }}}}", frozenset())
         elif key != "id":
-            yield from _templates((key,), value, frozenset())
+            yield from _templates((*path, key), value, frozenset())
 
 
 def _templates(path: Path, value: Json, bound: frozenset[str]) -> Iterator[tuple[Path, frozenset[Steps]]]:
