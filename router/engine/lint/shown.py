@@ -41,7 +41,7 @@ def never_there(file: RulesFile, ruleset: Ruleset) -> Iterator[tuple[Path, str]]
         said = [*_asked(spec.match, ("rules", spec.index, "match"), file.matches)]
         for position, table in enumerate(spec.actions):
             said += _strings(table, ("rules", spec.index, "actions", position))
-        for path, names in said:
+        for path, names in ((path, names) for path, names in said if names):
             use = uses.setdefault(file.merged.origin(path), _Use(names))
             use.matched |= matched
             use.types = None if use.types is None or types is None else use.types | types

@@ -22,7 +22,7 @@ from router.domain.json import Json
 from router.engine.template.budget import MAX_OUTPUT, TemplateError, begin
 from router.engine.template.escape import ESCAPES, INSERT, Channel
 from router.engine.template.filters import native
-from router.engine.template.names import Shape, context_names, unknown_names, unknown_steps, used_names
+from router.engine.template.names import KNOWN, Shape, context_names, unknown_names, unknown_steps, used_names
 from router.engine.template.sandbox import bounded, sandbox
 
 _MARKERS: Final = ("{{", "{%", "{#")
@@ -183,9 +183,19 @@ def parse_template(source: str) -> nodes.Template:
 @lru_cache(maxsize=4096)
 def names_used(source: str) -> frozenset[tuple[str, ...]]:
     """Return the names of the context that a template uses: ("prompt", "name"). Raises TemplateError."""
-    if not any(marker in source for marker in _MARKERS):
+    if "{" not in source or not any(marker in source for marker in _MARKERS):
         return frozenset()
-    return frozenset(used_names(_template_tree(source)[0]))
+    parts = _parts(source)
+    if parts is None:
+        return frozenset(used_names(_template_tree(source)[0]))
+    expressions = [part.expression for part in parts if isinstance(part, Insert)]
+    return frozenset().union(*map(_names_shown, expressions))
+
+
+def _names_shown(expression: Expression) -> frozenset[tuple[str, ...]]:
+    if expression.jinja is None:
+        return frozenset({expression.steps} if expression.steps[0] in KNOWN else ())
+    return frozenset(used_names(_names_in(expression.source)[0]))
 
 
 def loop_clause(source: str) -> tuple[tuple[str, ...], str, str | None]:
