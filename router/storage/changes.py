@@ -2,23 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, case, func, select, tuple_
 
 from router.domain.change import Change, Move, Version
-from router.domain.event import Content, Event
+from router.domain.event import Content, Event, PromptKey
 from router.engine.context import author_of
 from router.engine.ledger import contents_needed, with_contents
 from router.storage.clock import Millis, from_ms, to_ms
 from router.storage.events import StoredEvent, decoded
-from router.storage.statements import Row, batched, insert_new
-from router.storage.tables import changes, events, prompts, versions, words
+from router.storage.statements import Row, add_new, batched, insert_new
+from router.storage.tables import change_labels, changes, events, prompts, versions, words
 
 PORTION: Final = 200
 """So many changes, with their events and contents, are in memory while a long list of them is gone through."""
+
+_READ_FOR_LISTS: Final = 64 * 1024
 
 _VersionKey: TypeAlias = tuple[int, str]
 
@@ -60,6 +62,12 @@ def add(connection: Connection, told: Sequence[tuple[Change, int | None]], at: M
     )
     rows = [_row(change, prompt, at) for change, prompt in told]
     connection.execute(insert_new(changes).values(event=of), rows)
+    labels = [
+        {"change_id": change.id, "label": label}
+        for change, _ in told
+        for label in {*change.labels_gained, *change.labels_lost}
+    ]
+    add_new(connection, change_labels, labels)
 
 
 def by_id(connection: Connection, ids: Iterable[str]) -> list[Change]:
@@ -71,6 +79,17 @@ def by_id(connection: Connection, ids: Iterable[str]) -> list[Change]:
     for some in batched(ids):
         found += _load(connection, changes.c.id.in_(some))
     return [change for _, change in sorted(found, key=lambda one: one[0])]
+
+
+def of_events(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Change]]:
+    """Return what those events changed, for lists: without contents, and without what only a big body says."""
+    found: dict[int, list[Change]] = {}
+    small = case((func.length(events.c.body) <= _READ_FOR_LISTS, events.c.body), else_=None)
+    for some in batched(numbers):
+        query = _query(small).where(changes.c.event.in_(some)).order_by(changes.c.seq)
+        for row in connection.execute(query).mappings():
+            found.setdefault(row["event"], []).append(_change(row, _event(row)))
+    return found
 
 
 def portion(connection: Connection, wanted: ChangeFilter, after: int) -> tuple[list[Change], int | None]:
@@ -91,20 +110,7 @@ def portion(connection: Connection, wanted: ChangeFilter, after: int) -> tuple[l
 def _load(
     connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None
 ) -> list[tuple[int, Change]]:
-    query = (
-        select(
-            changes,
-            events.c.source,
-            events.c.id.label("event_id"),
-            events.c.origin.label("event_origin"),
-            events.c.received_at,
-            events.c.body,
-        )
-        .join(events, events.c.seq == changes.c.event)
-        .where(*conditions)
-        .order_by(changes.c.seq)
-        .limit(limit)
-    )
+    query = _query(events.c.body).where(*conditions).order_by(changes.c.seq).limit(limit)
     shown: dict[int, Event] = {}
     bare: list[tuple[int, int | None, Change]] = []
     for row in connection.execute(query).mappings():
@@ -121,6 +127,19 @@ def _load(
     ]
 
 
+def _query(body: ColumnElement[bytes | None]) -> Select[Any]:
+    return select(
+        changes,
+        events.c.source,
+        events.c.id.label("event_id"),
+        events.c.origin.label("event_origin"),
+        events.c.project_id,
+        events.c.prompt.label("name"),
+        events.c.received_at,
+        body.label("body"),
+    ).join(events, events.c.seq == changes.c.event)
+
+
 def _contents(connection: Connection, wanted: Iterable[_VersionKey]) -> dict[int, dict[str, Content]]:
     """Return the contents of versions, by the prompt's number and the prompt id."""
     found: dict[int, dict[str, Content]] = {}
@@ -135,6 +154,8 @@ def _contents(connection: Connection, wanted: Iterable[_VersionKey]) -> dict[int
 
 
 def _event(row: RowMapping) -> Event:
+    if row["body"] is None:
+        return _without_body(row)
     return decoded(
         StoredEvent(
             seq=row["event"],
@@ -144,6 +165,22 @@ def _event(row: RowMapping) -> Event:
             received_at=from_ms(row["received_at"]),
             body=row["body"],
         )
+    )
+
+
+def _without_body(row: RowMapping) -> Event:
+    named = row["name"] is not None
+    at = from_ms(row["received_at"])
+    return Event(
+        id=row["event_id"],
+        source=row["source"],
+        type=row["type"],
+        timestamp=at,
+        received_at=at,
+        body={},
+        origin=row["event_origin"],
+        project_id=row["project_id"],
+        prompt=PromptKey(row["source"], row["project_id"], row["name"]) if named else None,
     )
 
 

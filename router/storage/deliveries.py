@@ -24,6 +24,7 @@ from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts,
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
 
 _WAITING: Final = ("pending", "retrying")
+RETRYABLE: Final[tuple[DeliveryStatus, ...]] = ("dead", "captured")
 CANCELLABLE: Final[tuple[DeliveryStatus, ...]] = ("pending", "retrying", "dead", "captured")
 _LOST: Final = "nothing was heard of this attempt: its router ended"
 _FOREVER: Final = 2**62
@@ -245,7 +246,7 @@ def retry(connection: Connection, keys: Iterable[str]) -> list[str]:
     for some in batched(key for key in wanted if key not in overtaken):
         again = (
             update(deliveries)
-            .where(deliveries.c.key.in_(some), deliveries.c.status.in_(("dead", "captured")))
+            .where(deliveries.c.key.in_(some), deliveries.c.status.in_(RETRYABLE))
             .where(deliveries.c.message.is_not(None))
             .values(status="pending", reason="", attempts=0, queued_at=now, due_at=now, ended_at=None)
             .returning(deliveries.c.key)

@@ -1,19 +1,20 @@
 """What people ask the store: events and deliveries, by filter and by page, and how much is under way."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, and_, func, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select
 
 from router.domain.event import PromptKey
 from router.domain.message import Message
-from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, RuleVerdict
+from router.storage import changes as stored
 from router.storage import held
 from router.storage.changes import Facts
-from router.storage.clock import from_ms, now_ms, optional_moment, to_ms
+from router.storage.clock import from_ms, now_ms, optional_moment
+from router.storage.filters import before, equal, named, within
 from router.storage.records import (
     AttemptRecord,
     Backlog,
@@ -23,17 +24,21 @@ from router.storage.records import (
     DeliveryRecord,
     EventDetail,
     EventFilter,
+    EventLine,
     EventRecord,
     HeldRecord,
     Page,
+    PlannedFor,
     Queue,
 )
+from router.storage.statements import batched
 from router.storage.tables import (
     CHANGE_IS_HELD,
     DELIVERY_IS_OPEN,
     EVENT_QUARANTINED,
     EVENT_WAITS,
     attempts,
+    change_labels,
     changes,
     deliveries,
     destinations,
@@ -47,42 +52,65 @@ from router.storage.tables import (
 from router.storage.waits import ITS_DESTINATION, WAIT, wait_of
 
 _EVENT: Final = tuple(column for column in events.c if column.name not in ("body", "body_digest"))
+_FEW: Final = 2_000
 
 
 def list_events(connection: Connection, wanted: EventFilter, limit: int, cursor: str | None) -> Page[EventRecord]:
     """Return at most `limit` events, those after `cursor`."""
-    query = select(*_EVENT).where(
-        *_equal(
-            (events.c.source, wanted.source),
-            (events.c.type, wanted.type),
-            (events.c.status, wanted.status),
-            (events.c.prompt, wanted.prompt),
-        ),
-        *_within(events.c.received_at, wanted.since, wanted.until),
-        *_after(events.c.seq, cursor),
-    )
+    query = select(*_EVENT).where(*_of_events(connection, wanted), *before(events.c.seq, cursor))
     rows = connection.execute(query.order_by(events.c.seq.desc()).limit(limit + 1)).mappings()
     found = [_event(row) for row in rows]
     return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
+
+
+def event_lines(connection: Connection, wanted: EventFilter, limit: int, cursor: str | None) -> Page[EventLine]:
+    """Return at most `limit` events, those after `cursor`, with what they changed and what was planned."""
+    page = list_events(connection, wanted, limit, cursor)
+    numbers = [event.seq for event in page.items]
+    told = stored.of_events(connection, numbers)
+    planned: dict[int, list[PlannedFor]] = {seq: [] for seq in numbers}
+    for some in batched(numbers):
+        for seq, status, count in connection.execute(
+            select(changes.c.event, deliveries.c.status, func.count(deliveries.c.seq.distinct()))
+            .join(firing_changes, firing_changes.c.change_id == changes.c.id)
+            .join(deliveries, deliveries.c.firing == firing_changes.c.firing)
+            .where(changes.c.event.in_(some))
+            .group_by(changes.c.event, deliveries.c.status)
+            .order_by(deliveries.c.status)
+        ):
+            planned[seq].append(PlannedFor(status=status, count=count))
+    return Page(
+        tuple(
+            EventLine(event=event, changes=tuple(told.get(event.seq, ())), deliveries=tuple(planned[event.seq]))
+            for event in page.items
+        ),
+        page.next_cursor,
+    )
 
 
 def list_deliveries(
     connection: Connection, wanted: DeliveryFilter, limit: int, cursor: str | None
 ) -> Page[DeliveryRecord]:
     """Return at most `limit` deliveries, those after `cursor`."""
-    found = _deliveries(connection, *_wanted(wanted), *_after(deliveries.c.seq, cursor), limit=limit + 1)
+    found = _deliveries(
+        connection,
+        *_of_deliveries(connection, wanted),
+        *before(deliveries.c.seq, cursor),
+        limit=limit + 1,
+    )
     return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
 
 
 def delivery_keys(connection: Connection, wanted: DeliveryFilter) -> list[str]:
     """Return the keys of all such deliveries, the oldest first."""
-    query = select(deliveries.c.key).where(*_wanted(wanted)).order_by(deliveries.c.seq)
-    return list(connection.execute(query).scalars())
+    query = select(deliveries.c.key).where(*_of_deliveries(connection, wanted))
+    return list(connection.execute(query.order_by(deliveries.c.seq)).scalars())
 
 
-def event(connection: Connection, id_: str, source: str | None) -> EventDetail | None:
-    """Return an event with all that came of it; of several sources' the newest."""
-    query = select(*_EVENT, events.c.body).where(events.c.id == id_, *_equal((events.c.source, source)))
+def event(connection: Connection, which: str | int, source: str | None) -> EventDetail | None:
+    """Return an event, by its id (of several sources' the newest) or its number, with all that came of it."""
+    wanted = events.c.seq == which if isinstance(which, int) else events.c.id == which
+    query = select(*_EVENT, events.c.body).where(wanted, *equal((events.c.source, source)))
     row = connection.execute(query.order_by(events.c.seq.desc()).limit(1)).mappings().one_or_none()
     if row is None:
         return None
@@ -147,47 +175,64 @@ def backlog(connection: Connection) -> Backlog:
     )
 
 
-def _wanted(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    return [
-        *_equal(
+def _of_events(connection: Connection, wanted: EventFilter) -> list[ColumnElement[bool]]:
+    conditions = [
+        *equal((events.c.source, wanted.source), (events.c.type, wanted.type), (events.c.status, wanted.status)),
+        *within(events.c.received_at, wanted.since, wanted.until),
+    ]
+    if wanted.prompt is not None:
+        conditions.append(events.c.prompt.in_(select(prompts.c.name).where(*named(prompts.c.name, wanted.prompt))))
+    fired = changes.join(firing_changes, firing_changes.c.change_id == changes.c.id)
+    links = []
+    if wanted.label is not None:
+        told = changes.join(change_labels, change_labels.c.change_id == changes.c.id)
+        links.append(select(changes.c.event).select_from(told).where(change_labels.c.label == wanted.label))
+    if wanted.rule is not None:
+        links.append(select(changes.c.event).select_from(fired).where(firing_changes.c.rule == wanted.rule))
+    if wanted.destination is not None:
+        planned = fired.join(deliveries, deliveries.c.firing == firing_changes.c.firing)
+        links.append(select(changes.c.event).select_from(planned).where(deliveries.c.destination == wanted.destination))
+    return [*conditions, *(_linked(connection, events.c.seq, changes.c.event, link) for link in links)]
+
+
+def _of_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    conditions = [
+        *equal(
             (deliveries.c.destination, wanted.destination),
             (deliveries.c.status, wanted.status),
             (deliveries.c.rule, wanted.rule),
         ),
-        *_about(wanted.prompt),
-        *_within(deliveries.c.created_at, wanted.since, wanted.until),
+        *within(deliveries.c.created_at, wanted.since, wanted.until),
+    ]
+    links = []
+    of_changes = firing_changes.join(changes, changes.c.id == firing_changes.c.change_id)
+    if wanted.prompt is not None:  # a delivery of several changes is about each of their prompts
+        about = of_changes.join(prompts, prompts.c.id == changes.c.prompt)
+        links.append(select(firing_changes.c.firing).select_from(about).where(*named(prompts.c.name, wanted.prompt)))
+    if wanted.label is not None:
+        told = firing_changes.join(change_labels, change_labels.c.change_id == firing_changes.c.change_id)
+        links.append(select(firing_changes.c.firing).select_from(told).where(change_labels.c.label == wanted.label))
+    if wanted.source is not None:
+        came = of_changes.join(events, events.c.seq == changes.c.event)
+        links.append(select(firing_changes.c.firing).select_from(came).where(events.c.source == wanted.source))
+    return [
+        *conditions,
+        *(_linked(connection, deliveries.c.firing, firing_changes.c.firing, link) for link in links),
     ]
 
 
-def _equal(*pairs: tuple[Column[str], str | None]) -> list[ColumnElement[bool]]:
-    return [column == value for column, value in pairs if value is not None]
+def _linked(
+    connection: Connection, column: Column[Any], same: Column[Any], link: Select[tuple[Any]]
+) -> ColumnElement[bool]:
+    """Match the rows whose `column` is one of those that `link` selects as `same`.
 
-
-def _about(prompt: str | None) -> list[ColumnElement[bool]]:
-    """A delivery of several changes is about each of their prompts."""
-    if prompt is None:
-        return []
-    about = (
-        select(firing_changes.c.firing)
-        .join(changes, changes.c.id == firing_changes.c.change_id)
-        .join(prompts, prompts.c.id == changes.c.prompt)
-        .where(prompts.c.name == prompt)
-    )
-    return [deliveries.c.firing.in_(about)]
-
-
-def _within(column: Column[int], since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
-    lower = [] if since is None else [column >= to_ms(since)]
-    upper = [] if until is None else [column < to_ms(until)]
-    return [*lower, *upper]
-
-
-def _after(column: Column[int], cursor: str | None) -> list[ColumnElement[bool]]:
-    if cursor is None:
-        return []
-    if not cursor.isdecimal():
-        raise RouterError(f"{cursor!r} is no cursor of this list")
-    return [column < int(cursor)]
+    Of few, those are looked up; of many, the rows are looked at one by one until the page is full. Databases cannot
+    know which is better: a page of a frequent label would begin with all of its history.
+    """
+    few = connection.scalar(select(func.count()).select_from(link.limit(_FEW + 1).subquery()))
+    if few is not None and few <= _FEW:
+        return column.in_(link)
+    return link.where(same == column).correlate(column.table).exists()
 
 
 def _deliveries(

@@ -36,8 +36,9 @@ def ledger(connection: Connection, key: PromptKey) -> Ledger:
 
 
 def ledgers(connection: Connection, *which: ColumnElement[bool]) -> list[Ledger]:
-    """Return what is known of those prompts, without contents."""
-    rows = connection.execute(select(prompts).where(*which)).mappings().all()
+    """Return what is known of those prompts, by name; without contents."""
+    query = select(prompts).where(*which).order_by(prompts.c.name, prompts.c.id)
+    rows = connection.execute(query).mappings().all()
     facts: dict[int, dict[str, VersionFact]] = {row["id"]: {} for row in rows}
     claims: dict[int, dict[str, LabelFact]] = {row["id"]: {} for row in rows}
     for ids in batched(facts):

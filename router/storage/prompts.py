@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, Select, and_, select, tuple_
 
 from router.domain.event import PromptKey
 from router.domain.ledger import Ledger, VersionFact
-from router.domain.problem import RouterError
-from router.engine.ledger import labels_held
+from router.engine.ledger import LATEST, labels_held
 from router.storage import ledgers
+from router.storage.filters import NoCursor, equal, named, number_of
 from router.storage.history import change_record
 from router.storage.records import ChangeRecord, Holding, Page, PromptDetail, PromptFilter
-from router.storage.tables import changes, prompts
+from router.storage.tables import changes, labels, prompts, versions
 
 _MOST_CHANGES: Final = 10_000
 """Of one prompt; who held which label before those is not told."""
@@ -21,26 +21,23 @@ _MOST_CHANGES: Final = 10_000
 
 def list_prompts(connection: Connection, wanted: PromptFilter, limit: int, cursor: str | None) -> Page[Ledger]:
     """Return what is known of at most `limit` prompts by name, those after `cursor`; without contents."""
-    query = select(prompts.c.id, prompts.c.source, prompts.c.project_id, prompts.c.name)
-    for column, value in (
-        (prompts.c.source, wanted.source),
-        (prompts.c.project_id, wanted.project_id),
-        (prompts.c.name, wanted.name),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    query = select(prompts.c.id).where(
+        *equal((prompts.c.source, wanted.source), (prompts.c.project_id, wanted.project_id)),
+        *named(prompts.c.name, wanted.name),
+    )
     if wanted.folder is not None:
         query = query.where(prompts.c.name.startswith(f"{wanted.folder.rstrip('/')}/", autoescape=True))
+    if wanted.label is not None:
+        query = query.where(prompts.c.id.in_(_holders(wanted.label)))
+    place = (prompts.c.name, prompts.c.id)
     if cursor is not None:
-        last = connection.execute(select(prompts.c.name, prompts.c.id).where(prompts.c.id == _number(cursor))).first()
+        last = connection.execute(select(*place).where(prompts.c.id == number_of(cursor))).first()
         if last is None:
-            raise RouterError(f"{cursor!r} is no cursor of this list")
-        query = query.where(tuple_(prompts.c.name, prompts.c.id) > tuple_(*last))
-    rows = connection.execute(query.order_by(prompts.c.name, prompts.c.id).limit(limit + 1)).all()
-    found = [
-        ledgers.ledger(connection, PromptKey(source, project_id, name)) for _, source, project_id, name in rows[:limit]
-    ]
-    return Page(tuple(found), str(rows[limit - 1][0]) if len(rows) > limit else None)
+            raise NoCursor(f"{cursor!r} is no cursor of this list")
+        query = query.where(tuple_(*place) > tuple_(*last))
+    numbers = connection.execute(query.order_by(*place).limit(limit + 1)).scalars().all()
+    found = ledgers.ledgers(connection, prompts.c.id.in_(numbers[:limit]))
+    return Page(tuple(found), str(numbers[limit - 1]) if len(numbers) > limit else None)
 
 
 def detail(connection: Connection, key: PromptKey, limit: int) -> PromptDetail | None:
@@ -118,7 +115,11 @@ def holdings(told: Iterable[ChangeRecord], now: Mapping[str, VersionFact]) -> tu
     return tuple(result)
 
 
-def _number(cursor: str) -> int:
-    if not cursor.isdecimal():
-        raise RouterError(f"{cursor!r} is no cursor of this list")
-    return int(cursor)
+def _holders(label: str) -> Select[tuple[int]]:
+    """Select the prompts of which a version holds `label`; `latest` may be held without anybody having said so."""
+    claimed = select(labels.c.prompt).where(labels.c.label == label)
+    if label == LATEST:
+        return claimed
+    shown = versions.c.labels.contains(msgspec.json.encode(label).decode(), autoescape=True)
+    same = (versions.c.prompt == labels.c.prompt, versions.c.id == labels.c.version_id)
+    return claimed.join(versions, and_(*same)).where(~versions.c.buried, shown)

@@ -1,10 +1,11 @@
 """What people see of the store: records of events and deliveries, and how much is under way."""
 
 from datetime import datetime, timedelta
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from router.domain.change import Change
 from router.domain.delivery import DeliveryStatus, Mode
 from router.domain.event import Action, EventStatus, Origin, PromptKey
 from router.domain.ledger import Ledger
@@ -13,6 +14,8 @@ from router.domain.routing import RuleVerdict
 from router.storage.changes import Facts
 
 T = TypeVar("T")
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+"""A time with its zone."""
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -23,25 +26,37 @@ class Page(Struct, Generic[T], frozen=True):
 
 
 class EventFilter(Struct, frozen=True, kw_only=True):
-    """Which events; None: any. `since` and `until` speak of `received_at`, `until` is not included."""
+    """Which events; None: any. `since` and `until` speak of `received_at`, `until` is not included.
+
+    `prompt` is a name, or with `*` in it a pattern (any characters). `label`: it was gained or lost. `rule`: it fired.
+    `destination`: something was planned for it.
+    """
 
     source: str | None = None
     type: str | None = None
     status: EventStatus | None = None
     prompt: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    label: str | None = None
+    rule: str | None = None
+    destination: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class DeliveryFilter(Struct, frozen=True, kw_only=True):
-    """Which deliveries; None: any. `prompt` is its name; `since` and `until` speak of `created_at`."""
+    """Which deliveries; None: any. `prompt` is its name or a pattern; `since` and `until` speak of `created_at`.
+
+    `source` is that of the events, `label` one that was gained or lost.
+    """
 
     destination: str | None = None
     status: DeliveryStatus | None = None
     rule: str | None = None
     prompt: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    source: str | None = None
+    label: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class EventRecord(Struct, frozen=True, kw_only=True):
@@ -168,12 +183,16 @@ class EventDetail(Struct, frozen=True, kw_only=True):
 
 
 class PromptFilter(Struct, frozen=True, kw_only=True):
-    """Which prompts; None: any. `folder`: what the name begins with, up to a `/`."""
+    """Which prompts; None: any. `folder`: what the name begins with, up to a `/`; `name` may be a pattern.
+
+    `label`: one that a version holds now.
+    """
 
     source: str | None = None
     project_id: str | None = None
     name: str | None = None
     folder: str | None = None
+    label: str | None = None
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -207,6 +226,21 @@ class DeliveryDetail(Struct, frozen=True, kw_only=True):
     message: Message | None
     attempts: tuple[AttemptRecord, ...]
     events: tuple[EventRecord, ...]
+
+
+class PlannedFor(Struct, frozen=True, kw_only=True):
+    """How many deliveries of an event are in one state."""
+
+    status: DeliveryStatus
+    count: int
+
+
+class EventLine(Struct, frozen=True, kw_only=True):
+    """An event as a list shows it: with what it changed (without contents) and what was planned."""
+
+    event: EventRecord
+    changes: tuple[Change, ...]
+    deliveries: tuple[PlannedFor, ...]
 
 
 class Queue(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
 from router.domain.routing import Hold, Routing
 from router.storage import (
+    activity,
     changes,
     database,
     deliveries,
@@ -33,6 +34,7 @@ from router.storage import (
     troubles,
     waits,
 )
+from router.storage.activity import DestinationCount, Hour, RuleCount, SourceCount
 from router.storage.changes import ChangeFilter
 from router.storage.deliveries import GivenUp, Settled, SettledStatus, Wanted
 from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
@@ -46,6 +48,7 @@ from router.storage.records import (
     DestinationRecord,
     EventDetail,
     EventFilter,
+    EventLine,
     EventRecord,
     Page,
     PromptDetail,
@@ -337,10 +340,15 @@ class Store:
         with self._database.read() as connection:
             return history.list_events(connection, wanted, limit, cursor)
 
-    def event(self, id_: str, *, source: str | None = None) -> EventDetail | None:
-        """Return an event with all that came of it."""
+    def event_lines(self, wanted: EventFilter, *, limit: int = 50, cursor: str | None = None) -> Page[EventLine]:
+        """Return a page of events, the newest first, with what they changed and what was planned."""
         with self._database.read() as connection:
-            return history.event(connection, id_, source)
+            return history.event_lines(connection, wanted, limit, cursor)
+
+    def event(self, which: str | int, *, source: str | None = None) -> EventDetail | None:
+        """Return an event, by its id or its number (`seq`), with all that came of it."""
+        with self._database.read() as connection:
+            return history.event(connection, which, source)
 
     def deliveries(self, wanted: DeliveryFilter, *, limit: int = 50, cursor: str | None = None) -> Page[DeliveryRecord]:
         """Return a page of deliveries, the newest first."""
@@ -371,6 +379,26 @@ class Store:
         """Return a prompt with its history: its last `limit` changes, and who held which label."""
         with self._database.read() as connection:
             return prompts.detail(connection, key, limit)
+
+    def hours(self, since: datetime, until: datetime) -> tuple[Hour, ...]:
+        """Count what happened, hour by hour."""
+        with self._database.read() as connection:
+            return activity.hours(connection, since, until)
+
+    def rule_counts(self, names: Iterable[str], since: datetime) -> dict[str, RuleCount]:
+        """Count what those rules did since."""
+        with self._database.read() as connection:
+            return activity.rules(connection, names, since)
+
+    def source_counts(self, names: Iterable[str], since: datetime) -> dict[str, SourceCount]:
+        """Count what came from those sources since."""
+        with self._database.read() as connection:
+            return activity.sources(connection, names, since)
+
+    def destination_counts(self, names: Iterable[str], since: datetime) -> dict[str, DestinationCount]:
+        """Count what went to those destinations since."""
+        with self._database.read() as connection:
+            return activity.to_destinations(connection, names, since)
 
     def backlog(self) -> Backlog:
         """Count what is not finished, for metrics."""

@@ -52,6 +52,7 @@ DELIVERY_IS_ORDERED = text("order_key IS NOT NULL")
 PROMPT_DIFFERS = text("differs IS NOT NULL")
 DELIVERY_IS_OPEN = text("status IN ('pending', 'retrying', 'sending', 'dead')")
 CHANGE_IS_HELD = text("firing IS NULL")
+VERDICT_IS_ERROR = text("verdict = 'error'")
 
 
 def words(value: str) -> str:
@@ -111,6 +112,11 @@ events = Table(
         sqlite_where=EVENT_WAITS,
         postgresql_where=EVENT_WAITS,
     ),
+    # for people, newest first: lists by one filter, and counts by the hour
+    Index(None, "source", "seq"),
+    Index(None, "prompt", "seq"),
+    Index(None, "status", "seq"),
+    Index(None, "received_at", "source"),
     Index("events_waiting_single", "seq", sqlite_where=SINGLE_EVENT_WAITS, postgresql_where=SINGLE_EVENT_WAITS),
     Index("events_quarantined", "seq", sqlite_where=EVENT_QUARANTINED, postgresql_where=EVENT_QUARANTINED),
     sqlite_autoincrement=True,
@@ -180,6 +186,14 @@ changes = Table(
     sqlite_autoincrement=True,
 )
 
+change_labels = Table(
+    "change_labels",
+    metadata,
+    Column("change_id", ForeignKey(changes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("label", Words, primary_key=True),  # gained or lost by the change
+    Index(None, "label"),
+)
+
 verdicts = Table(
     "verdicts",
     metadata,
@@ -188,6 +202,7 @@ verdicts = Table(
     Column("verdict", Words, nullable=False),
     Column("clauses", Words, nullable=False),
     _one_of("verdict", get_args(RuleAnswer)),
+    Index("verdicts_errors", "rule", sqlite_where=VERDICT_IS_ERROR, postgresql_where=VERDICT_IS_ERROR),
 )
 
 firings = Table(
@@ -199,6 +214,7 @@ firings = Table(
     Column("ruleset", Words, nullable=False),
     Column("at", BigInteger, nullable=False),
     _one_of("mode", get_args(Mode)),
+    Index(None, "rule", "at"),
 )
 
 firing_changes = Table(
@@ -286,6 +302,12 @@ deliveries = Table(
         sqlite_where=DELIVERY_IS_OPEN,
         postgresql_where=DELIVERY_IS_OPEN,
     ),
+    # for people, newest first: lists by one filter, and counts of what ended since
+    Index(None, "destination", "seq"),
+    Index(None, "rule", "seq"),
+    Index(None, "prompt", "seq"),
+    Index(None, "status", "seq"),
+    Index(None, "ended_at", "status", "rule", "destination"),
     sqlite_autoincrement=True,
 )
 

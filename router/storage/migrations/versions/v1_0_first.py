@@ -71,6 +71,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
     )
+    op.create_index("events_source_seq", "events", ["source", "seq"])
+    op.create_index("events_prompt_seq", "events", ["prompt", "seq"])
+    op.create_index("events_status_seq", "events", ["status", "seq"])
+    op.create_index("events_received_at_source", "events", ["received_at", "source"])
     op.create_table(
         "firings",
         sa.Column("id", sa.Text(), nullable=False),
@@ -81,6 +85,7 @@ def upgrade() -> None:
         sa.CheckConstraint("mode IN ('live', 'shadow')", name=op.f("firings_mode_check")),
         sa.PrimaryKeyConstraint("id", name="firings_pkey"),
     )
+    op.create_index("firings_rule_at", "firings", ["rule", "at"])
     op.create_table(
         "prompts",
         sa.Column("id", serial, nullable=False),
@@ -166,6 +171,14 @@ def upgrade() -> None:
     op.create_index("changes_event", "changes", ["event"])
     op.create_index("changes_prompt_happened_at", "changes", ["prompt", "happened_at"])
     op.create_table(
+        "change_labels",
+        sa.Column("change_id", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["change_id"], ["changes.id"], name="change_labels_change_id_fkey", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("change_id", "label", name="change_labels_pkey"),
+    )
+    op.create_index("change_labels_label", "change_labels", ["label"])
+    op.create_table(
         "deliveries",
         sa.Column("seq", serial, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -230,6 +243,13 @@ def upgrade() -> None:
         ["destination", "type", "due_at"],
         sqlite_where=sa.text("status IN ('pending', 'retrying')"),
         postgresql_where=sa.text("status IN ('pending', 'retrying')"),
+    )
+    op.create_index("deliveries_destination_seq", "deliveries", ["destination", "seq"])
+    op.create_index("deliveries_rule_seq", "deliveries", ["rule", "seq"])
+    op.create_index("deliveries_prompt_seq", "deliveries", ["prompt", "seq"])
+    op.create_index("deliveries_status_seq", "deliveries", ["status", "seq"])
+    op.create_index(
+        "deliveries_ended_at_status_rule_destination", "deliveries", ["ended_at", "status", "rule", "destination"]
     )
     op.create_table(
         "labels",
@@ -305,4 +325,11 @@ def upgrade() -> None:
         sa.CheckConstraint("verdict IN ('match', 'no', 'error', 'disabled')", name=op.f("verdicts_verdict_check")),
         sa.ForeignKeyConstraint(["change_id"], ["changes.id"], name="verdicts_change_id_fkey", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("change_id", "rule", name="verdicts_pkey"),
+    )
+    op.create_index(
+        "verdicts_errors",
+        "verdicts",
+        ["rule"],
+        sqlite_where=sa.text("verdict = 'error'"),
+        postgresql_where=sa.text("verdict = 'error'"),
     )
