@@ -23,10 +23,10 @@ from router.cli.options import (
     store_option,
 )
 from router.cli.words import print_request, wait_words, when
-from router.delivery.request import shown
 from router.domain.delivery import DELIVERY_STATUSES, WAITING, DeliveryStatus
 from router.domain.json import Json
 from router.domain.problem import RouterError, RulesError
+from router.service.views import request_now
 from router.storage.deliveries import CANCELLABLE
 from router.storage.records import DeliveryDetail, DeliveryFilter, DeliveryRecord
 from router.storage.store import Store
@@ -224,16 +224,11 @@ def _reasons(delivery: DeliveryRecord) -> list[str]:
 
 
 def _request(found: DeliveryDetail, rules_path: str) -> Json:
-    """Return the request as it would go out now; without a rules file, the message alone."""
-    if found.message is None:
-        return None
+    """Return the request as it would go out now; without a rules file, nothing."""
     try:
-        destination = load_offline(rules_path).ruleset.destinations[found.delivery.destination]
-    except (RulesError, KeyError):
+        return request_now(found, load_offline(rules_path).ruleset.destinations)
+    except RulesError:
         return None
-    if destination.type != found.delivery.type:
-        return None
-    return shown(found.message, destination, found.delivery.key)
 
 
 def _some(names: list[str]) -> str:

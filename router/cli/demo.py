@@ -23,6 +23,7 @@ from router.cli.play import Player, Sent
 from router.delivery.client import Clients
 from router.domain.destination import Limits
 from router.domain.problem import RouterError
+from router.domain.text import Text
 from router.langfuse.scenarios import SCENARIOS
 from router.langfuse.simulator import Step, steps
 from router.service.app import Service
@@ -65,7 +66,7 @@ def demo(keep: bool) -> None:
         rulebook.put_in_force(_hurried(rulebook.loaded))
         url = f"sqlite:///{Path(folder) / 'router.db'}"
         with Store.open(url, serve=True) as store:
-            service = Service(rulebook, store, capture=True)
+            service = Service(rulebook, store, capture=True, token=Text.secret(token))
             shown = _Demo(service, listen("127.0.0.1", 0), secret)
             sys.exit(asyncio.run(shown.run(_how_to_go_on(shown.base, url, secret, token) if keep else None)))
 
@@ -162,6 +163,7 @@ class _Demo:
 def _how_to_go_on(base: str, store: str, secret: str, token: str) -> str:
     return f"""
 The server is up until Ctrl-C, and sends nothing (capture).
+  console   {base}/ log in with {token}
   webhook   {base}/webhooks/{SOURCE}
   health    {base}/health/ready
   metrics   curl -H "authorization: Bearer {token}" {base}/metrics

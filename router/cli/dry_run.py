@@ -2,30 +2,28 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
 
 from router.cli.options import Format, format_option, load_offline, print_json, rules_option
-from router.cli.words import clause_lines, print_request, span, when
+from router.cli.words import clause_lines, print_request, when
 from router.delivery.client import Clients
-from router.delivery.request import shown
 from router.delivery.send import send
-from router.domain.change import Change
 from router.domain.delivery import NewDelivery
 from router.domain.event import Event
-from router.domain.json import Json
 from router.domain.ledger import Ledger
 from router.domain.routing import Firing, Later, Throttle
-from router.engine.context import Setting, Told, author_of, context_of
+from router.engine.context import Setting, Told
 from router.engine.explain import nearest_first
 from router.engine.firing import due_at
 from router.engine.preview import Preview, only_rule, preview
 from router.engine.ruleset import Ruleset
 from router.engine.summary import summary_of
 from router.langfuse.wire import Unintelligible, decode
+from router.service.dry_run import as_json, request, span
 from router.service.outside import Disk
 from router.service.rulebook import load
 from router.storage.store import Store
@@ -106,73 +104,6 @@ def _known(store_url: str | None, event: Event) -> Ledger | None:
         store.close()
 
 
-def as_json(result: Preview, ruleset: Ruleset) -> dict[str, object]:
-    """Return the result in the shape that `--format json` promises."""
-    event = result.event
-    snapshot = event.snapshot
-    changes = [_change_json(change, ruleset) for change in result.changes]
-    first = result.changes[0] if result.changes else None
-    return {
-        "event": {
-            "id": event.id,
-            "source": event.source,
-            "type": event.type,
-            "action": event.action,
-            "origin": event.origin,
-            "status": result.status,
-            "reason": result.reason,
-            "prompt": None
-            if event.prompt is None or snapshot is None
-            else {"project_id": event.prompt.project_id, "name": event.prompt.name, "version": snapshot.version},
-        },
-        "change": changes[0] if changes else None,
-        "changes": changes,
-        "rules": result.plan.verdicts[first.id] if first else [],
-        "deliveries": list(_deliveries_json(result, ruleset)),
-    }
-
-
-def _change_json(change: Change, ruleset: Ruleset) -> dict[str, object]:
-    told = Told(change, None)
-    setting = Setting(rule="", project_urls={name: s.project_url for name, s in ruleset.sources.items()})
-    context = context_of((told,), setting)
-    view = context["change"]
-    assert isinstance(view, dict)
-    return {
-        "action": change.action,
-        "version": change.version and change.version.number,
-        "origin": change.origin,
-        "half": change.half,
-        "author": author_of(change.event) if change.version else None,
-        **view,
-    }
-
-
-def _deliveries_json(result: Preview, ruleset: Ruleset) -> Iterator[dict[str, object]]:
-    order = {change.id: index for index, change in enumerate(result.changes)}
-    firings = {firing.id: firing for firing in result.plan.firings}
-    for delivery in result.plan.deliveries:
-        firing = firings[delivery.firing]
-        yield {
-            "rule": delivery.rule,
-            "change": order[firing.changes[-1]],
-            "action": delivery.position,
-            "to": delivery.destination,
-            "type": delivery.type,
-            "mode": firing.mode,
-            "status": "pending" if delivery.status == "captured" and firing.mode == "live" else delivery.status,
-            "reason": delivery.reason,
-            "request": _request(delivery, ruleset),
-            **_hold_json(firing, result.event.received_at),
-        }
-
-
-def _request(delivery: NewDelivery, ruleset: Ruleset) -> Json:
-    if delivery.message is None:
-        return None
-    return shown(delivery.message, ruleset.destinations[delivery.destination], delivery.key)
-
-
 def _print(result: Preview, ruleset: Ruleset, *, nothing_known: bool) -> None:
     event = result.event
     click.secho(f"event {event.id} from {event.source}: {event.type} {event.action or ''}".rstrip(), bold=True)
@@ -206,19 +137,9 @@ def _print(result: Preview, ruleset: Ruleset, *, nothing_known: bool) -> None:
         if delivery.message is None:
             click.echo(f"  {delivery.status}: {delivery.reason}")
         else:
-            print_request(_request(delivery, ruleset))
+            print_request(request(delivery, ruleset))
     if not result.plan.deliveries:
         click.echo("\nnothing would be sent")
-
-
-def _hold_json(firing: Firing, now: datetime) -> dict[str, object]:
-    match firing.hold:
-        case None:
-            return {}
-        case Throttle(every=every):
-            return {"throttle": span(every)}
-        case Later():
-            return {"due": due_at(firing, now)}
 
 
 def _waits(firing: Firing, now: datetime) -> list[str]:

@@ -1,7 +1,5 @@
 """`prompts`: what is known of them, and how it came to be so."""
 
-from datetime import datetime
-
 import rich_click as click
 
 from router.cli.options import (
@@ -18,9 +16,8 @@ from router.cli.options import (
 from router.cli.words import facts_line, when
 from router.domain.ledger import Ledger, VersionFact
 from router.domain.problem import RouterError
-from router.engine.content import config_text, text_of, variables_of
-from router.engine.difference import differ
 from router.engine.ledger import labels_held, tags_now
+from router.service.prompts import compared, prompt_history, prompt_view, versions_of
 from router.storage.records import ChangeRecord, Holding, PromptDetail, PromptFilter
 from router.storage.store import Store
 
@@ -59,7 +56,7 @@ def list_(
     with open_store(store_url, rules_path) as store:
         page = store.prompts(wanted, limit=limit, cursor=cursor)
     if format_ == "json":
-        print_json({"items": [_prompt_json(ledger) for ledger in page.items], "next_cursor": page.next_cursor})
+        print_json({"items": [prompt_view(ledger) for ledger in page.items], "next_cursor": page.next_cursor})
     else:
         print_page(page, _line, "no prompts")
 
@@ -69,7 +66,7 @@ def _line(ledger: Ledger) -> str:
     tags = f"  [{' '.join(sorted(known))}]" if (known := tags_now(ledger)) else ""
     deleted = all(version.buried for version in ledger.versions.values())
     said = labels or ("deleted" if deleted else "no labels")
-    return f"{when(_last_seen(ledger))}  {ledger.prompt.source:<10} {ledger.prompt.name}  {said}{tags}"
+    return f"{when(prompt_view(ledger).seen_at)}  {ledger.prompt.source:<10} {ledger.prompt.name}  {said}{tags}"
 
 
 @prompts.command()
@@ -97,7 +94,7 @@ def show(
     if pair is not None:
         _show_diff(found.ledger, *pair, format_)
     elif format_ == "json":
-        print_json(_detail_json(found))
+        print_json(prompt_history(found))
     else:
         _show(found)
 
@@ -135,7 +132,7 @@ def _show(found: PromptDetail) -> None:
         shown = holding.label
         click.echo(f"  {label:<14} {_holding_line(holding)}")
     click.secho("versions", bold=True)
-    versions = _versions(ledger)
+    versions = versions_of(ledger)
     for version in versions[:MOST_VERSIONS_SHOWN]:
         click.echo(f"  v{version.number:<4} {_version_line(ledger, version)}")
     if len(versions) > MOST_VERSIONS_SHOWN:
@@ -176,97 +173,22 @@ def _by(change: ChangeRecord) -> str:
     return f"  ({change.author})" if change.author else ""
 
 
-# ---- JSON
-
-
-def _prompt_json(ledger: Ledger) -> dict[str, object]:
-    return {
-        "source": ledger.prompt.source,
-        "project_id": ledger.prompt.project_id,
-        "name": ledger.prompt.name,
-        "labels": {label: version.number for label, version in sorted(labels_held(ledger).items())},
-        "tags": sorted(tags_now(ledger) or ()),
-        "versions": [version.number for version in _versions(ledger) if not version.buried],
-        "seen_at": _last_seen(ledger),
-    }
-
-
-def _detail_json(found: PromptDetail) -> dict[str, object]:
-    ledger = found.ledger
-    return {
-        "prompt": _prompt_json(ledger),
-        "labels": found.holdings,
-        "versions": [_version_json(ledger, version) for version in _versions(ledger)],
-        "changes": found.changes,
-        "more": found.more,
-    }
-
-
-def _version_json(ledger: Ledger, version: VersionFact) -> dict[str, object]:
-    content = ledger.contents.get(version.id)
-    return {
-        "id": version.id,
-        "version": version.number,
-        "deleted": version.buried,
-        "type": content.type if content else None,
-        "created_at": content.created_at if content else None,
-        "created_by": content.created_by if content else None,
-        "commit_message": content.commit_message if content else None,
-        "variables": sorted(variables_of(content) or ()),
-        "updated_at": version.as_of.updated_at,
-    }
-
-
 # ---- two versions
 
 
 def _show_diff(ledger: Ledger, old: int, new: int, format_: Format) -> None:
-    before, after = (ledger.contents.get(_version(ledger, number).id) for number in (old, new))
-    for number, content in ((old, before), (new, after)):
-        if text_of(content) is None:
-            raise RouterError(f"the text of {ledger.prompt.name} v{number} is not known")
-    text, config = differ(text_of(before), text_of(after)), differ(config_text(before), config_text(after))
-    had, has = variables_of(before) or frozenset(), variables_of(after) or frozenset()
+    found = compared(ledger, old, new)
     if format_ == "json":
-        print_json(
-            {
-                "from": old,
-                "to": new,
-                "diff": text.text,
-                "config_diff": config.text,
-                "added": text.added,
-                "removed": text.removed,
-                "variables_gained": sorted(has - had),
-                "variables_lost": sorted(had - has),
-            }
-        )
+        print_json(found)
         return
     click.secho(f"{ledger.prompt.name} v{old} → v{new}", bold=True)
-    for word, names in (("new variables", has - had), ("variables gone", had - has)):
+    for word, names in (("new variables", found.variables_gained), ("variables gone", found.variables_lost)):
         if names:
-            click.echo(f"{word}: {', '.join(sorted(names))}")
-    for title, difference in (("text", text), ("config", config)):
-        click.echo(
-            f"{title}: +{difference.added} −{difference.removed} lines" if difference.text else f"{title}: the same"
-        )
-        for line in difference.text.split("\n") if difference.text else ():
+            click.echo(f"{word}: {', '.join(names)}")
+    for title, diff, added, removed in (
+        ("text", found.diff, found.added, found.removed),
+        ("config", found.config_diff, found.config_added, found.config_removed),
+    ):
+        click.echo(f"{title}: +{added} −{removed} lines" if diff else f"{title}: the same")
+        for line in diff.split("\n") if diff else ():
             click.secho(f"  {line}", fg={"+": "green", "-": "red"}.get(line[:1]))
-
-
-def _version(ledger: Ledger, number: int) -> VersionFact:
-    """Return the version of that number; of several (numbers are used again), the one that is left or came last."""
-    found = [version for version in ledger.versions.values() if version.number == number]
-    if not found:
-        raise RouterError(f"{ledger.prompt.name} has no v{number} that the router knows")
-    return max(found, key=lambda version: (not version.buried, version.as_of))
-
-
-# ---- shared
-
-
-def _versions(ledger: Ledger) -> list[VersionFact]:
-    return sorted(ledger.versions.values(), key=lambda version: (version.number, version.as_of), reverse=True)
-
-
-def _last_seen(ledger: Ledger) -> datetime:
-    return max(version.as_of.updated_at for version in ledger.versions.values())

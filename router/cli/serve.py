@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+import secrets
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from router.cli.options import rules_option, store_option
+from router.domain.text import Text
 from router.engine.rulesfile.kinds import duration_text
 
 if TYPE_CHECKING:
@@ -61,16 +64,21 @@ def serve(
     url = store_url or file.store.url.reveal()
     public = listen(host or file.server.host, file.server.port if port is None else port)
     admin = None if file.server.admin_port is None else listen(host or file.server.host, file.server.admin_port)
+    token, console = file.server.admin_token, "" if file.server.admin_token else "off: there is no admin_token"
+    if token is None and sys.stderr.isatty():
+        token = Text(secrets.token_urlsafe(24))
+        console = f"log in with {token.reveal()}, made up for this run: there is no admin_token"
     with Store.open(url, serve=True, migrate=migrate) as store:
-        click.echo(_greeting(rulebook, public, admin, make_url(url).render_as_string(), capture=capture), err=True)
-        service = Service(rulebook, store, capture=capture)
+        shown_url = make_url(url).render_as_string()
+        click.echo(_greeting(rulebook, public, admin, shown_url, console, capture=capture), err=True)
+        service = Service(rulebook, store, capture=capture, token=token)
         asyncio.run(run(service, public, admin, control=socket_beside(url), watched=disk if watch else None))
 
 
 def _greeting(
-    rulebook: "Rulebook", public: socket.socket, admin: socket.socket | None, url: str, *, capture: bool
+    rulebook: "Rulebook", public: socket.socket, admin: socket.socket | None, url: str, console: str, *, capture: bool
 ) -> str:
-    """Return what somebody who just started the service wants to know."""
+    """Return what somebody who just started the service wants to know; `console`: what to say of it."""
     file, ruleset = rulebook.loaded.file, rulebook.ruleset
     base = (file.server.public_url or f"http://{_address(public)}").rstrip("/")
     enabled = [rule.name for rule in ruleset.rules if rule.enabled]
@@ -79,6 +87,7 @@ def _greeting(
     lines.append(f"  rules        {len(enabled)} in force: {_some(enabled)}")
     lines.append(f"  destinations {_some([f'{name} ({d.type})' for name, d in ruleset.destinations.items()])}")
     lines.append(f"  store        {url}")
+    lines.append(f"  console      http://{_address(admin or public)}/ {console}".rstrip())
     lines.append(f"  health       http://{_address(admin or public)}/health/ready")
     if capture:
         lines.append("  capture      on: nothing is sent, every message is kept as `captured`")

@@ -1,7 +1,7 @@
 """How verdicts, requests and times look on a terminal."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import assert_never
 
 import msgspec
@@ -95,15 +95,6 @@ def _print_body(body: Json) -> None:
 
 def when(time: datetime | None) -> str:
     return "" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def span(duration: timedelta) -> str:
-    """Return a duration as the rules file writes it."""
-    milliseconds = duration // timedelta(milliseconds=1)
-    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if milliseconds % length == 0:
-            return f"{milliseconds // length}{unit}"
-    return f"{milliseconds}ms"
 
 
 def _plain(value: Json) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, assert_never
@@ -10,8 +9,7 @@ from typing import Any, assert_never
 import structlog
 from litestar import Litestar, Request, Response, asgi, get
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, NotAuthorizedException
-from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsPlugin
+from litestar.exceptions import NotAuthorizedException
 from litestar.types import Scope
 
 from router.delivery.client import Clients
@@ -21,11 +19,17 @@ from router.domain.json import Json
 from router.domain.problem import RulesError
 from router.domain.routing import Routing
 from router.domain.source import Source
+from router.domain.text import Text
+from router.service import problems
+from router.service.admin import bears
+from router.service.api import api, finish_document, openapi
 from router.service.baseline import Baseline, Progress
+from router.service.console import console
 from router.service.control import Question
 from router.service.halves import Halves
 from router.service.held import HeldLoop
 from router.service.letting_go import let_go
+from router.service.live import Live
 from router.service.metrics import CONTENT_TYPE, Metrics
 from router.service.public_api import PublicApis
 from router.service.reconcile import Look, Reconciler, as_json, chosen, tell_missed
@@ -44,12 +48,14 @@ log = structlog.get_logger("router.service")
 
 
 class Service:
-    """One running router. `capture`: everything happens except the sending."""
+    """One running router. `capture`: everything happens except the sending. `token` None: no API and no console."""
 
-    def __init__(self, rulebook: Rulebook, store: Store, *, capture: bool) -> None:
+    def __init__(self, rulebook: Rulebook, store: Store, *, capture: bool, token: Text | None) -> None:
         self.rulebook = rulebook
         self.store = store
         self.capture = capture
+        self.token = token
+        self.live = Live()
         self.metrics = Metrics()
         self.clients = Clients()
         self.apis = PublicApis(self.clients)
@@ -70,6 +76,7 @@ class Service:
         self.troubles = Troubles(store, self.routing.wake)
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()
+        self._reloading = asyncio.Lock()
 
     # ---- life
 
@@ -110,16 +117,18 @@ class Service:
 
     async def reload_now(self) -> None:
         """Read the rules again, all or nothing. Raises RulesError; then those before stay in force."""
-        try:
-            new = await asyncio.to_thread(self.rulebook.read)
-        except RulesError as error:
-            self.metrics.reload_success.set(0)
-            log.error("rules refused, those before stay in force", file=self.rulebook.path, errors=str(error))
-            self.troubles.reload_failed(self.rulebook.path, str(error))
-            raise
-        replaced: list[object] = [self.rulebook.put_in_force(new)]
-        await asyncio.to_thread(let_go, replaced)
-        await self._remember_ruleset()
+        async with self._reloading:
+            try:
+                new = await asyncio.to_thread(self.rulebook.read)
+            except RulesError as error:
+                self.rulebook.refuse(error)
+                self.metrics.reload_success.set(0)
+                log.error("rules refused, those before stay in force", file=self.rulebook.path, errors=str(error))
+                self.troubles.reload_failed(self.rulebook.path, str(error))
+                raise
+            replaced: list[object] = [self.rulebook.put_in_force(new)]
+            await asyncio.to_thread(let_go, replaced)
+            await self._remember_ruleset()
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
         self.held.wake()
@@ -149,7 +158,17 @@ class Service:
                 return [as_json(look) for look in await self.reconcile(question.source, progress)]
         assert_never(question.command)
 
-    # ---- what the loops tell
+    # ---- what the others tell
+
+    def received(self) -> None:
+        """An event is in the store."""
+        self.live.tell()
+        self.routing.wake()
+
+    def acted(self) -> None:
+        """Somebody made deliveries wait again, or end."""
+        self.live.tell()
+        self.worker.wake()
 
     def _looked(self, look: Look) -> None:
         self.metrics.looked_at.labels(look.source).set_to_current_time()
@@ -170,6 +189,7 @@ class Service:
             for event in routing.events:
                 self.metrics.routed.labels(event.status).inc()
             self._enqueued(routing.deliveries)
+        self.live.tell()
         if any(firing.hold for routing in routings for firing in routing.firings):
             self.held.wake()
 
@@ -179,6 +199,7 @@ class Service:
             self.metrics.rule_matches.labels(firing.rule, firing.mode).inc()
             log.info("told what was held", rule=firing.rule, changes=len(firing.changes))
             self._enqueued(telling.deliveries)
+        self.live.tell()
 
     def _enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
         for delivery in deliveries:
@@ -191,6 +212,7 @@ class Service:
         claim, following = ended.claim, ended.following
         self.metrics.attempts.labels(claim.destination, type(ended.answer.outcome).__name__.lower()).inc()
         self.metrics.attempt_seconds.labels(claim.destination).observe(ended.took.total_seconds())
+        self.live.tell()
         if following.status == "delivered":
             waited = datetime.now(UTC) - claim.created_at
             self.metrics.delivery_seconds.labels(claim.destination).observe(max(0.0, waited.total_seconds()))
@@ -219,7 +241,6 @@ class Service:
 
 def public_app(service: Service, *, with_admin: bool) -> Litestar:
     """Return the application of the public port; with `with_admin` it has the admin port's routes too."""
-    file = service.rulebook.loaded.file
 
     @asgi("/webhooks", is_mount=True, copy_scope=False)
     async def webhooks(scope: Any, receive: Any, send: Any) -> None:  # Litestar checks for these very names
@@ -228,46 +249,49 @@ def public_app(service: Service, *, with_admin: bool) -> Litestar:
     intake = webhook(
         service.store,
         lambda: service.rulebook.ruleset.sources,
-        service.routing.wake,
+        service.received,
         service.troubles,
         service.metrics,
-        file.server.max_body,
+        service.rulebook.loaded.file.server.max_body,
     )
-    token = file.server.admin_token
-    routes = [webhooks, live, ready]
-    if with_admin:
-        routes.append(metrics_route(service, None if token is None else token.reveal(), open_without_token=False))
-    return _litestar(service, routes)
+    if not with_admin:
+        return _litestar(service, [webhooks, live, ready])
+    return _litestar(service, [webhooks, live, ready, metrics_route(service, open_without_token=False)], admin=True)
 
 
 def admin_app(service: Service) -> Litestar:
     """Return the application of the admin port, which only operators can reach."""
-    return _litestar(service, [live, ready, metrics_route(service, None, open_without_token=True)])
+    return _litestar(service, [live, ready, metrics_route(service, open_without_token=True)], admin=True)
 
 
-def _litestar(service: Service, routes: Sequence[Any]) -> Litestar:
-    return Litestar(
-        route_handlers=routes,
+def _litestar(service: Service, routes: Sequence[Any], *, admin: bool = False) -> Litestar:
+    """Return an application of those routes; with `admin` it has API and console too, if there is a token."""
+    token = service.token if admin else None
+    app = Litestar(
+        route_handlers=[*routes, *([] if token is None else [api(service, token), console(service, token)])],
         state=State({"service": service}),
-        openapi_config=None,
+        openapi_config=None if token is None else openapi(),
         logging_config=None,
         after_exception=[_log_our_faults],
-        plugins=[ProblemDetailsPlugin(ProblemDetailsConfig(enable_for_all_http_exceptions=True))],
+        plugins=[problems.plugin()],
     )
+    if token is not None:
+        finish_document(app)
+    return app
 
 
 async def _log_our_faults(error: Exception, scope: Scope) -> None:
     """What is answered with 500 is a fault of ours, and says nothing to whoever asked."""
-    if not isinstance(error, HTTPException) or error.status_code >= 500:
+    if problems.status_of(error) >= 500:
         log.error("a request failed in the router itself", path=scope["path"], exc_info=error)
 
 
-@get("/health/live", sync_to_thread=False)
+@get("/health/live", sync_to_thread=False, include_in_schema=False)
 def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/health/ready")
+@get("/health/ready", include_in_schema=False)
 async def ready(state: State) -> Response[dict[str, str]]:
     """200 if the store answers, rules are loaded and nothing is shutting down; else 503 with the reason."""
     service: Service = state["service"]
@@ -281,20 +305,16 @@ async def ready(state: State) -> Response[dict[str, str]]:
     return Response({"status": "ok", "ruleset": digest})
 
 
-def metrics_route(service: Service, token: str | None, *, open_without_token: bool) -> Any:
-    @get("/metrics")
+def metrics_route(service: Service, *, open_without_token: bool) -> Any:
+    @get("/metrics", include_in_schema=False)
     async def metrics(request: Request[Any, Any, State]) -> Response[bytes]:
-        if not open_without_token and not _is_admin(request.headers.get("authorization", ""), token):
-            raise NotAuthorizedException("give the admin token as a bearer token, or use `admin_port`")
+        authorization = request.headers.get("authorization", "")
+        if not open_without_token and (service.token is None or not bears(authorization, service.token)):
+            raise NotAuthorizedException(
+                "give the admin token as a bearer token, or use `admin_port`", headers={"WWW-Authenticate": "Bearer"}
+            )
         backlog = await asyncio.to_thread(service.store.backlog)
         service.metrics.observe(backlog, await asyncio.to_thread(service.store.destinations))
         return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
     return metrics
-
-
-def _is_admin(authorization: str, token: str | None) -> bool:
-    scheme, _, given = authorization.partition(" ")
-    if token is None or scheme.lower() != "bearer":
-        return False
-    return hmac.compare_digest(given.encode(), token.encode())

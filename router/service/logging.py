@@ -13,7 +13,9 @@ def configure(format: LogFormat | None = None, *, level: int = logging.INFO) -> 
     """Send our log, and the warnings of the libraries, to stderr. `format` None: by whether stderr is a terminal."""
     chosen = format or ("console" if sys.stderr.isatty() else "json")
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if chosen == "console" else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)  # the others show local values
+        if chosen == "console"
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

@@ -52,6 +52,13 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+class Reload(Struct, frozen=True):
+    """How the last reading of the rules ended; without `problems` they are in force."""
+
+    at: datetime
+    problems: tuple[Problem, ...] = ()
+
+
 class Rulebook:
     """Holds the rules in force. Readers take `ruleset` once per piece of work."""
 
@@ -62,6 +69,7 @@ class Rulebook:
         self._missing: Literal["error", "placeholder"] = missing
         self.loaded = self._load()
         self.loaded_at = datetime.now(UTC)
+        self.last_reload = Reload(self.loaded_at)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -79,7 +87,12 @@ class Rulebook:
         """Let the new rules take the place of those before, and return those: let go of them beside the event loop."""
         old, self.loaded = self.loaded, new
         self.loaded_at = datetime.now(UTC)
+        self.last_reload = Reload(self.loaded_at)
         return old
+
+    def refuse(self, error: RulesError) -> None:
+        """Remember why the file was not put in force."""
+        self.last_reload = Reload(datetime.now(UTC), error.problems)
 
     def _load(self) -> Loaded:
         """Load the file, and let the garbage collector look away from it for good.

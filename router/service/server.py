@@ -69,6 +69,7 @@ async def serve(
         if not service.draining:
             log.info("stopping")
         service.draining = True
+        service.live.close()
         stopping.set()
         for server, _ in servers:
             server.should_exit = True

@@ -22,8 +22,12 @@ _MOST_CHANGES: Final = 10_000
 def list_prompts(connection: Connection, wanted: PromptFilter, limit: int, cursor: str | None) -> Page[Ledger]:
     """Return what is known of at most `limit` prompts by name, those after `cursor`; without contents."""
     query = select(prompts.c.id).where(
-        *equal((prompts.c.source, wanted.source), (prompts.c.project_id, wanted.project_id)),
-        *named(prompts.c.name, wanted.name),
+        *equal(
+            (prompts.c.source, wanted.source),
+            (prompts.c.project_id, wanted.project_id),
+            (prompts.c.name, wanted.name),
+        ),
+        *named(prompts.c.name, wanted.like),
     )
     if wanted.folder is not None:
         query = query.where(prompts.c.name.startswith(f"{wanted.folder.rstrip('/')}/", autoescape=True))

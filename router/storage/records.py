@@ -25,7 +25,7 @@ class Page(Struct, Generic[T], frozen=True):
     next_cursor: str | None = None
 
 
-class EventFilter(Struct, frozen=True, kw_only=True):
+class EventFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which events; None: any. `since` and `until` speak of `received_at`, `until` is not included.
 
     `prompt` is a name, or with `*` in it a pattern (any characters). `label`: it was gained or lost. `rule`: it fired.
@@ -43,7 +43,7 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     until: Moment | None = None
 
 
-class DeliveryFilter(Struct, frozen=True, kw_only=True):
+class DeliveryFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which deliveries; None: any. `prompt` is its name or a pattern; `since` and `until` speak of `created_at`.
 
     `source` is that of the events, `label` one that was gained or lost.
@@ -183,7 +183,7 @@ class EventDetail(Struct, frozen=True, kw_only=True):
 
 
 class PromptFilter(Struct, frozen=True, kw_only=True):
-    """Which prompts; None: any. `folder`: what the name begins with, up to a `/`; `name` may be a pattern.
+    """Which prompts; None: any. `folder`: what the name begins with, up to a `/`; `like`: a pattern for it, with `*`.
 
     `label`: one that a version holds now.
     """
@@ -192,6 +192,7 @@ class PromptFilter(Struct, frozen=True, kw_only=True):
     project_id: str | None = None
     name: str | None = None
     folder: str | None = None
+    like: str | None = None
     label: str | None = None
 
 

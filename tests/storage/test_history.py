@@ -88,7 +88,7 @@ def test_a_star_in_a_prompts_name_stands_for_anything_and_nothing_else_does(stor
     assert seqs(store, prompt="*_50%") == [2]
     assert seqs(store, prompt="checkout/cart") == [1]
     assert seqs(store, prompt="checkout") == []
-    names = [found.prompt.name for found in store.prompts(PromptFilter(name="*c*t*")).items]
+    names = [found.prompt.name for found in store.prompts(PromptFilter(like="*c*t*")).items]
     assert sorted(names) == ["Checkout_50%", "checkout/cart"]
 
 

@@ -1,0 +1,94 @@
+"""`events`: what arrived, and what became of it."""
+
+from http import HTTPStatus
+from typing import Annotated, TypeAlias
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromQuery, PathParameter, QueryParameter
+from msgspec import Struct
+
+from router.domain.event import EventStatus
+from router.domain.json import Json
+from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, zoned
+from router.service.problems import documented
+from router.storage.records import ChangeRecord, DeliveryRecord, EventDetail, EventFilter, EventRecord, Page
+from router.storage.store import Store
+
+EventId: TypeAlias = Annotated[str, PathParameter(description="The event's id, or its number (`seq`).")]
+OfSource: TypeAlias = Annotated[str, QueryParameter(description="Its source, where several have an event of this id.")]
+
+
+class EventView(Struct, frozen=True, kw_only=True):
+    """An event with all that came of it. `body` is null where it is not JSON; `…/body` has the bytes."""
+
+    event: EventRecord
+    body: Json
+    changes: tuple[ChangeRecord, ...]
+    deliveries: tuple[DeliveryRecord, ...]
+
+
+def events(store: Store) -> Router:
+    @get("/", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST))
+    def list_events(
+        source: FromQuery[str] = "",
+        type: Annotated[str, QueryParameter(description="The event's type.")] = "",
+        status: FromQuery[EventStatus | None] = None,
+        prompt: PromptName = "",
+        label: Annotated[str, QueryParameter(description="A label that was gained or lost.")] = "",
+        rule: Annotated[str, QueryParameter(description="A rule that fired.")] = "",
+        destination: Annotated[str, QueryParameter(description="Something was planned for it.")] = "",
+        since: Since = None,
+        until: Until = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = "",
+    ) -> Page[EventRecord]:
+        """Events by filter, the newest first."""
+        wanted = EventFilter(
+            source=source or None,
+            type=type or None,
+            status=status,
+            prompt=prompt or None,
+            label=label or None,
+            rule=rule or None,
+            destination=destination or None,
+            since=zoned(since),
+            until=zoned(until),
+        )
+        return store.events(wanted, limit=limit, cursor=cursor or None)
+
+    @get("/{id:str}", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND))
+    def show_event(id: EventId, source: OfSource = "") -> EventView:
+        """One event: its body, what it changed, what each rule said, and its deliveries."""
+        found = _found(store, id, source)
+        return EventView(event=found.event, body=_json(found.body), changes=found.changes, deliveries=found.deliveries)
+
+    @get(
+        "/{id:str}/body",
+        sync_to_thread=True,
+        media_type="application/octet-stream",
+        responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    )
+    def event_body(id: EventId, source: OfSource = "") -> Response[bytes]:
+        """The body, byte for byte as it was received."""
+        return Response(_found(store, id, source).body, media_type="application/octet-stream")
+
+    return Router("/events", route_handlers=[list_events, show_event, event_body], tags=["events"])
+
+
+def _found(store: Store, id: str, source: str) -> EventDetail:
+    found = store.event(id, source=source or None)
+    if found is None and id.isascii() and id.isdecimal() and len(id) < 19:
+        found = store.event(int(id), source=source or None)
+    if found is None:
+        raise NotFoundException(f"no event {id} in the store")
+    return found
+
+
+def _json(body: bytes) -> Json:
+    try:
+        decoded: Json = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return None
+    return decoded

@@ -1,0 +1,171 @@
+"""Events: the live list, and one event with everything that came of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery
+
+from router.domain.change import Change
+from router.domain.event import EVENT_STATUSES, EventStatus
+from router.domain.json import Json
+from router.engine.explain import nearest_first
+from router.engine.pair import previous
+from router.engine.summary import Summary
+from router.service.console.page import AnyRequest, cut, page, pretty
+from router.service.prompts import Compared, contrast
+from router.service.rulebook import Rulebook
+from router.service.told import in_order, summary
+from router.storage.records import EventDetail, EventFilter, EventLine
+from router.storage.store import Store
+
+PERIODS: Final = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of the list: an event and what it says."""
+
+    line: EventLine
+    summary: Summary | None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of an event, in words."""
+
+    change: Change
+    summary: Summary
+    comparison: Compared | None
+
+
+def event_pages(store: Store, rulebook: Rulebook) -> Router:
+    @get("/", sync_to_thread=True)
+    def list_events(
+        request: AnyRequest,
+        prompt: FromQuery[str] = "",
+        label: FromQuery[str] = "",
+        rule: FromQuery[str] = "",
+        destination: FromQuery[str] = "",
+        source: FromQuery[str] = "",
+        status: FromQuery[str] = "",
+        period: FromQuery[str] = "",
+        cursor: FromQuery[str] = "",
+        live: FromQuery[str] = "on",
+    ) -> Response[Any]:
+        chosen = {
+            "prompt": prompt,
+            "label": label,
+            "rule": rule,
+            "destination": destination,
+            "source": source,
+            "status": status,
+            "period": period,
+        }
+        wanted = EventFilter(
+            source=source or None,
+            status=_status(status),
+            prompt=loosely(prompt),
+            label=label or None,
+            rule=rule or None,
+            destination=destination or None,
+            since=since(period),
+        )
+        found = store.event_lines(wanted, cursor=cursor or None)
+        ruleset = rulebook.ruleset
+        return page(
+            request,
+            "events.html",
+            rows=rows(found.items, rulebook),
+            next_cursor=found.next_cursor,
+            chosen=chosen,
+            query=urlencode({name: value for name, value in chosen.items() if value}),
+            first=not cursor,
+            live=live != "off" and not cursor,
+            statuses=EVENT_STATUSES,
+            rules=[rule.name for rule in ruleset.rules],
+            destinations=list(ruleset.destinations),
+            sources=list(ruleset.sources),
+            periods=list(PERIODS),
+        )
+
+    @get("/{seq:int}", sync_to_thread=True)
+    def show_event(request: AnyRequest, seq: FromPath[int]) -> Response[Any]:
+        found = _found(store, seq)
+        changes = in_order(store.changes([record.id for record in found.changes]))
+        told = [_told(change, rulebook) for change in changes]
+        said = {record.id: nearest_first(record.verdicts) for record in found.changes}
+        return page(
+            request,
+            "event.html",
+            event=found.event,
+            told=told,
+            verdicts=said[changes[0].id] if changes else [],
+            deliveries=found.deliveries,
+            body=_readable(found.body),
+            size=len(found.body),
+        )
+
+    @get("/{seq:int}/body", sync_to_thread=True)
+    def event_body(seq: FromPath[int]) -> Response[bytes]:
+        found = _found(store, seq)
+        name = quote(f"{found.event.id}.json", safe="")
+        return Response(
+            found.body,
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+        )
+
+    return Router("/events", route_handlers=[list_events, show_event, event_body])
+
+
+def rows(lines: tuple[EventLine, ...], rulebook: Rulebook) -> list[Row]:
+    """Return the lines, each with the words of the change that somebody acted on."""
+    found = []
+    for line in lines:
+        changes = in_order(line.changes)
+        found.append(Row(line, summary(changes[0], rulebook.ruleset) if changes else None))
+    return found
+
+
+def loosely(name: str) -> str | None:
+    """Return a pattern for what somebody typed: a part of the name is enough."""
+    typed = name.strip()
+    if not typed:
+        return None
+    return typed if "*" in typed else f"*{typed}*"
+
+
+def since(period: str) -> datetime | None:
+    return datetime.now(UTC) - PERIODS[period] if period in PERIODS else None
+
+
+def _status(word: str) -> EventStatus | None:
+    return next((status for status in EVENT_STATUSES if status == word), None)
+
+
+def _found(store: Store, seq: int) -> EventDetail:
+    found = store.event(seq)
+    if found is None:
+        raise NotFoundException(f"There is no event {seq}; perhaps its time of retention is over.")
+    return found
+
+
+def _told(change: Change, rulebook: Rulebook) -> Told:
+    return Told(change=change, summary=summary(change, rulebook.ruleset), comparison=_comparison(change))
+
+
+def _comparison(change: Change) -> Compared | None:
+    before = previous(change, None)
+    if before is None or change.version is None:
+        return None
+    return contrast(before.number, before.content, change.version.number, change.version.content)
+
+
+def _readable(body: bytes) -> str:
+    try:
+        decoded: Json = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return cut(body.decode(errors="replace"))
+    return pretty(decoded)
