@@ -1,0 +1,133 @@
+"""What somebody does who was not told: looks, finds out why, mends it, sends it again."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.receivers import Receiver, Reply
+from tests.acceptance.running import RunningRouter, eventually
+from tests.acceptance.test_intake import body
+from tests.browser.conftest import PHONE, TOKEN, log_in
+
+SEEN = 30_000
+
+
+def promote(router: RunningRouter) -> None:
+    """Make a prompt of which the pager is told, and refuses it."""
+    assert router.post(body("promoted", {"labels": ["latest", "production"]})).status_code == 202
+    eventually(
+        lambda: [one for one in router.deliveries() if one.rule == "promoted" and one.status == "dead"],
+        "the pager refused it",
+    )
+
+
+def test_a_dead_delivery_is_found_understood_and_sent_again(page: Page, router: RunningRouter, pager: Receiver) -> None:
+    promote(router)
+    log_in(page)
+    page.get_by_role("link", name="promoted → pager").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("promoted → pager")
+    expect(page.get_by_text('{"error": "summary is too short"}')).to_be_visible()
+    expect(page.get_by_text('"routing_key": "***"')).to_be_visible()
+    pager.script = lambda _: Reply(body=b"paged")
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_role("status")).to_have_text("It will be sent again, under its old key.")
+    expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)  # without a reload
+
+
+def test_the_list_shows_what_arrives_while_somebody_looks(page: Page, router: RunningRouter) -> None:
+    log_in(page)
+    page.get_by_role("link", name="Events", exact=True).click()
+    expect(page.get_by_text("No events yet")).to_be_visible()
+    promote(router)
+    expect(page.get_by_role("link", name="checkout/cart")).to_be_visible(timeout=SEEN)
+    page.get_by_role("button", name="Stop following").click()
+    expect(page.get_by_role("button", name="Follow live")).to_be_visible()
+
+
+def test_filters_narrow_the_list_and_stay_in_the_address(page: Page, router: RunningRouter) -> None:
+    promote(router)
+    log_in(page)
+    page.goto("/events?live=off")
+    page.get_by_label("Prompt").fill("nothing like it")
+    expect(page.get_by_text("No events that fit")).to_be_visible()
+    page.get_by_label("Prompt").fill("cart")
+    expect(page.get_by_role("link", name="checkout/cart")).to_be_visible()
+    expect(page).to_have_url(re.compile("prompt=cart"))
+    page.get_by_label("Rule that fired").select_option("promoted")
+    expect(page).to_have_url(re.compile("rule=promoted"))
+    page.reload()
+    expect(page.get_by_label("Prompt")).to_have_value("cart")
+
+
+def test_an_event_shows_the_difference_side_by_side(page: Page, router: RunningRouter) -> None:
+    router.post(body("v1", {"labels": ["production"], "prompt": "Hello {{name}}"}))
+    eventually(lambda: [one for one in router.events() if one.status == "routed" and one.id == "v1"], "v1 is routed")
+    second = {"id": "v2", "version": 2, "labels": ["production"], "prompt": "Good day {{name}}"}
+    router.post(body("v2", second | {"updatedAt": "2026-11-24T10:09:00.000Z"}))
+    eventually(lambda: [one for one in router.events() if one.status == "routed" and one.id == "v2"], "v2 is routed")
+    log_in(page)
+    page.goto("/events?label=production")
+    page.get_by_role("link", name="production moved v1 → v2").click()
+    diff = page.get_by_role("region", name="Text: version 1 against version 2")
+    expect(diff.locator(".d2h-file-side-diff")).to_have_count(2)
+    expect(diff.locator("del").first).to_contain_text("Hello")
+    expect(diff.locator("ins").first).to_contain_text("Good")
+
+
+def test_everything_can_be_done_from_the_keyboard(page: Page, router: RunningRouter, pager: Receiver) -> None:
+    promote(router)
+    page.goto("/")
+    page.keyboard.type(TOKEN)  # the field has the focus
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="The last 24 hours").wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    tab_to(page, "Deliveries")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Deliveries").wait_for()
+    tab_to(page, "pager")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="promoted → pager").wait_for()
+    pager.script = lambda _: Reply(body=b"paged")
+    tab_to(page, "Send again")
+    page.keyboard.press("Enter")
+    expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until something of this name has the focus, and see that the focus shows."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if focused.inner_text().strip() == name:
+            assert focused.evaluate(
+                "e => { const s = getComputedStyle(e); return s.outlineStyle !== 'none' || s.boxShadow !== 'none' }"
+            ), f"nothing shows that {name} has the focus"
+            return
+    raise AssertionError(f"Tab never reaches {name}")
+
+
+def test_every_page_fits_on_a_phone(page: Page, router: RunningRouter) -> None:
+    promote(router)
+    page.set_viewport_size({"width": PHONE, "height": 800})
+    log_in(page)
+    (dead,) = [one for one in router.deliveries() if one.status == "dead"]
+    for path in ("/", "/events", "/events/1", "/deliveries", f"/deliveries/{dead.key}", "/deliveries/all/retry"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, path
+
+
+def test_whoever_hears_a_page_hears_names_for_everything(page: Page, router: RunningRouter) -> None:
+    promote(router)
+    log_in(page)
+    for path in ("/", "/events", "/events/1", "/deliveries", "/deliveries/all/retry"):
+        page.goto(path)
+        expect(page.get_by_role("main")).to_have_count(1)
+        expect(page.get_by_role("navigation", name="Pages")).to_have_count(1)
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        for role in ("link", "button", "textbox", "searchbox", "combobox", "table", "region"):
+            for found in page.get_by_role(role).all():
+                if role in ("table",):
+                    expect(found.get_by_role("columnheader").or_(found.locator("caption")).first).to_be_attached()
+                else:
+                    expect(found).to_have_accessible_name(re.compile(r"\S"))
