@@ -69,7 +69,6 @@ async def test_an_event_shows_all_that_came_of_it(told: Asked) -> None:
     assert {said["rule"]: said["verdict"] for said in found["changes"][0]["verdicts"]} == {
         "promoted": "match",
         "all": "match",
-        "mails": "no",
     }
     assert [(one["destination"], one["status"]) for one in found["deliveries"]] == [
         ("team", "dead"),

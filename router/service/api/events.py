@@ -13,7 +13,7 @@ from router.domain.event import EventStatus
 from router.domain.json import Json
 from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, zoned
 from router.service.problems import documented
-from router.storage.records import ChangeRecord, DeliveryRecord, EventDetail, EventFilter, EventRecord, Page
+from router.storage.records import ChangeRecord, DeliveryRecord, EventDetail, EventFilter, EventRecord, HeldRecord, Page
 from router.storage.store import Store
 
 EventId: TypeAlias = Annotated[str, PathParameter(description="The event's id, or its number (`seq`).")]
@@ -26,6 +26,7 @@ class EventView(Struct, frozen=True, kw_only=True):
     event: EventRecord
     body: Json
     changes: tuple[ChangeRecord, ...]
+    held: tuple[HeldRecord, ...]
     deliveries: tuple[DeliveryRecord, ...]
 
 
@@ -62,7 +63,13 @@ def events(store: Store) -> Router:
     def show_event(id: EventId, source: OfSource = "") -> EventView:
         """One event: its body, what it changed, what each rule said, and its deliveries."""
         found = _found(store, id, source)
-        return EventView(event=found.event, body=_json(found.body), changes=found.changes, deliveries=found.deliveries)
+        return EventView(
+            event=found.event,
+            body=_json(found.body),
+            changes=found.changes,
+            held=found.held,
+            deliveries=found.deliveries,
+        )
 
     @get(
         "/{id:str}/body",

@@ -12,13 +12,12 @@ from litestar.params import FromPath, FromQuery
 from router.domain.change import Change
 from router.domain.event import EVENT_STATUSES, EventStatus
 from router.domain.json import Json
-from router.engine.explain import nearest_first
 from router.engine.pair import previous
 from router.engine.summary import Summary
 from router.service.console.page import AnyRequest, cut, page, pretty
 from router.service.prompts import Compared, contrast
 from router.service.rulebook import Rulebook
-from router.service.told import in_order, summary
+from router.service.told import in_order, summary, verdicts
 from router.storage.records import EventDetail, EventFilter, EventLine
 from router.storage.store import Store
 
@@ -95,13 +94,17 @@ def event_pages(store: Store, rulebook: Rulebook) -> Router:
         found = _found(store, seq)
         changes = in_order(store.changes([record.id for record in found.changes]))
         told = [_told(change, rulebook) for change in changes]
-        said = {record.id: nearest_first(record.verdicts) for record in found.changes}
+        ruleset = rulebook.ruleset
+        records = {record.id: record for record in found.changes}
+        first = changes[0] if changes else None
         return page(
             request,
             "event.html",
             event=found.event,
             told=told,
-            verdicts=said[changes[0].id] if changes else [],
+            verdicts=verdicts(first, records[first.id], ruleset, found.event.ruleset) if first else [],
+            other_rules=found.event.ruleset not in (None, ruleset.digest),
+            held=found.held,
             deliveries=found.deliveries,
             body=_readable(found.body),
             size=len(found.body),
