@@ -90,7 +90,7 @@ def status_of(error: Exception) -> int:
         case StoreUnavailable():
             return HTTPStatus.SERVICE_UNAVAILABLE
         case NoCursor():
-            return HTTPStatus.BAD_REQUEST
+            return HTTPStatus.NOT_FOUND
         case _:
             return HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -119,7 +119,7 @@ def _unavailable(error: StoreUnavailable) -> ProblemDetailsException:
 
 
 def _no_cursor(error: NoCursor) -> ProblemDetailsException:
-    return refusal(HTTPStatus.BAD_REQUEST, str(error))
+    return refusal(HTTPStatus.NOT_FOUND, str(error))
 
 
 def _fault_of_ours(error: Exception) -> ProblemDetailsException:  # noqa: ARG001 -- it is logged, not told

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from router.domain.delivery import DeliveryStatus
 from router.domain.json import Json
-from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, zoned
+from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, moment
 from router.service.problems import documented, refusal
 from router.service.rulebook import Rulebook
 from router.service.views import CANCEL, RETRY, Act, request_now
@@ -74,8 +74,8 @@ def deliveries(store: Store, rulebook: Rulebook, acted: Callable[[], None]) -> R
             prompt=prompt or None,
             source=source or None,
             label=label or None,
-            since=zoned(since),
-            until=zoned(until),
+            since=moment(since, "since"),
+            until=moment(until, "until"),
         )
         return store.deliveries(wanted, limit=limit, cursor=cursor or None)
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from router.domain.event import EventStatus
 from router.domain.json import Json
-from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, zoned
+from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, moment
 from router.service.problems import documented
 from router.storage.records import ChangeRecord, DeliveryRecord, EventDetail, EventFilter, EventRecord, HeldRecord, Page
 from router.storage.store import Store
@@ -54,8 +54,8 @@ def events(store: Store) -> Router:
             label=label or None,
             rule=rule or None,
             destination=destination or None,
-            since=zoned(since),
-            until=zoned(until),
+            since=moment(since, "since"),
+            until=moment(until, "until"),
         )
         return store.events(wanted, limit=limit, cursor=cursor or None)
 

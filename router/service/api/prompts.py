@@ -15,7 +15,7 @@ from router.storage.store import Store
 
 
 def prompts(store: Store) -> Router:
-    @get("/", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST))
+    @get("/", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND))
     def list_prompts(
         source: FromQuery[str] = "",
         project: Annotated[str, QueryParameter(description="The id of the Langfuse project.")] = "",
