@@ -47,7 +47,7 @@ actions = [{ to = "journal" }]
 def browser() -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-headless-shell", "google-chrome"))), None)
     if chromium is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
+        pytest.skip("the tests in a browser are left out: there is no Chromium here (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
