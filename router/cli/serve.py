@@ -64,10 +64,12 @@ def serve(
     url = store_url or file.store.url.reveal()
     public = listen(host or file.server.host, file.server.port if port is None else port)
     admin = None if file.server.admin_port is None else listen(host or file.server.host, file.server.admin_port)
-    token, console = file.server.admin_token, "" if file.server.admin_token else "off: there is no admin_token"
+    token, console = file.server.admin_token, f"http://{_address(admin or public)}/"
     if token is None and sys.stderr.isatty():
         token = Text(secrets.token_urlsafe(24))
-        console = f"log in with {token.reveal()}, made up for this run: there is no admin_token"
+        console += f" log in with {token.reveal()}, made up for this run: there is no admin_token"
+    elif token is None:
+        console = "off: there is no admin_token"
     with Store.open(url, serve=True, migrate=migrate) as store:
         shown_url = make_url(url).render_as_string()
         click.echo(_greeting(rulebook, public, admin, shown_url, console, capture=capture), err=True)
@@ -78,7 +80,7 @@ def serve(
 def _greeting(
     rulebook: "Rulebook", public: socket.socket, admin: socket.socket | None, url: str, console: str, *, capture: bool
 ) -> str:
-    """Return what somebody who just started the service wants to know; `console`: what to say of it."""
+    """Return what somebody who just started the service wants to know; `console`: where it is, or why not."""
     file, ruleset = rulebook.loaded.file, rulebook.ruleset
     base = (file.server.public_url or f"http://{_address(public)}").rstrip("/")
     enabled = [rule.name for rule in ruleset.rules if rule.enabled]
@@ -87,7 +89,7 @@ def _greeting(
     lines.append(f"  rules        {len(enabled)} in force: {_some(enabled)}")
     lines.append(f"  destinations {_some([f'{name} ({d.type})' for name, d in ruleset.destinations.items()])}")
     lines.append(f"  store        {url}")
-    lines.append(f"  console      http://{_address(admin or public)}/ {console}".rstrip())
+    lines.append(f"  console      {console}")
     lines.append(f"  health       http://{_address(admin or public)}/health/ready")
     if capture:
         lines.append("  capture      on: nothing is sent, every message is kept as `captured`")

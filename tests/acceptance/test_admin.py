@@ -45,7 +45,7 @@ def test_without_a_token_there_is_neither_api_nor_console(tmp_path: Path) -> Non
     with RunningRouter(tmp_path, rules("")) as router:
         for path in ("/", "/login", "/api/v1/events", "/api/openapi.json", "/static/console.css"):
             assert router.client.get(f"{router.url}{path}").status_code == 404
-        assert "off: there is no admin_token" in router.log.read_text()
+        assert "console      off: there is no admin_token" in router.log.read_text()
 
 
 def test_with_an_admin_port_they_are_only_there(tmp_path: Path) -> None:
