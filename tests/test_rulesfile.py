@@ -627,8 +627,6 @@ fallback = "yes"
         "rules.toml:21:1: destinations.b.extends: goes round in a circle: b → a → b",
         "rules.toml:23:1: destinations.slk.type: expected one of slack, http, github, email, log, "
         'got "slak"; did you mean "slack"?',
-        "rules.toml:24:1: destinations.s: `webhook_url` is missing: the incoming webhook's URL",
-        "rules.toml:26:1: destinations.s.token: not supported yet in this version",
         'rules.toml:27:1: destinations.s.rate: expected a rate such as "1/s", got "fast"',
         'rules.toml:28:16: destinations.s.retry[1]: expected a duration such as "5s"',
         "rules.toml:31:1: destinations.h.url: expected a URL with https:// or http:// and a host",
@@ -650,7 +648,6 @@ fallback = "yes"
         'rules.toml:51:1: rules[1].group: expected "version" or "prompt", got "prompts"',
         'rules.toml:52:1: rules[1].mode: expected "live" or "shadow", got "alive"',
         'rules.toml:53:24: rules[1].actions[0].use: no action "x"',
-        "rules.toml:53:35: rules[1].actions[0].thread: not supported yet in this version",
         "rules.toml:53:56: rules[1].actions[1]: expected a table",
         "rules.toml:53:80: rules[1].actions[2].text.file: none.txt cannot be read: No such file or directory",
         "rules.toml:54:1: rules[2]: `actions` is missing: what to do; `to` alone sends the built-in message",
@@ -663,6 +660,48 @@ fallback = "yes"
         'rules.d/t.toml:7:1: rules[3].enable: unknown key; did you mean "enabled"?',
         "rules.d/u.toml:1:5: not TOML: Invalid value",
     ]
+
+
+def test_slack_is_a_webhook_or_a_bot() -> None:
+    neither = '[destinations.a]\ntype = "slack"\n'
+    both = '[destinations.b]\ntype = "slack"\nwebhook_url = "${SECRET}"\ntoken = "${SECRET}"\n'
+    write("secret.txt", "https://hooks.example.com/x")
+    text = HEAD + (neither + both).replace("${SECRET}", "${file:secret.txt}") + RULE
+    assert [problem.partition(": ")[2] for problem in problems(text)] == [
+        "destinations.a: one of `webhook_url` and `token` is missing",
+        "destinations.b.token: give either `webhook_url` or `token`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type", "keys", "refused"),
+    [
+        ("slack", 'token = "t"\nchannel = "${SECRET}"', ""),
+        ("slack", 'token = "t"\nchannel = "c"\ntext = "${SECRET}"', "text"),
+        ("slack", 'token = "t"\nchannel = "c"\nblocks = [{ type = "${SECRET}" }]', "blocks"),
+        ("http", 'url = "https://x.example"\njson = { a = { b = "${SECRET}" } }\nheaders = { x = "${SECRET}" }', ""),
+        ("http", 'url = "https://x.example"\nform = { a = "${SECRET}" }\nquery = { x = "${SECRET}" }', ""),
+        ("http", 'url = "https://x.example"\njson = "${SECRET}"', "json"),
+        ("http", 'url = "https://x.example"\nbody = "${SECRET}"', "body"),
+        ("http", 'url = "https://x.example"\npath = "/${SECRET}"', "path"),
+        ("http", 'url = "https://x.example"\nmethod = "${SECRET}"', "method"),
+        ("http", 'url = "https://x.example"\njson = { a = ["${SECRET}", "{{ prompt.name }}"] }', "json.a"),
+        ("github", 'repository = "a/b"\ntoken = "t"\ndispatch = { client_payload = { a = "${SECRET}" } }', ""),
+        ("github", 'repository = "a/b"\ntoken = "t"\ndispatch = { event_type = "${SECRET}" }', "dispatch.event_type"),
+        ("email", 'smtp = "smtp://m"\nfrom = "a@b"\nrecipients = ["${SECRET}"]\ncc = "${SECRET}"', ""),
+        ("email", 'smtp = "smtp://m"\nfrom = "a@b"\nsubject = "${SECRET}"', "subject"),
+        ("email", 'smtp = "smtp://m"\nfrom = "a@b"\ncc = ["${SECRET}", "{{ author }}@x.example"]', "cc"),
+        ("log", 'text = "${SECRET}"', "text"),
+    ],
+)
+def test_a_secret_default_joins_the_message_at_the_end_or_is_refused(type: str, keys: str, refused: str) -> None:
+    text = f'{HEAD}[destinations.d]\ntype = "{type}"\n{keys}\n{RULE}'
+    try:
+        read(text, {"SECRET": "s3cret"})
+        found = []
+    except RulesError as error:
+        found = [problem.path for problem in error.problems]
+    assert found == ([f"destinations.d.{refused}"] if refused else [])
 
 
 def test_an_empty_file_lacks_a_source_and_a_rule() -> None:

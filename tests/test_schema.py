@@ -219,7 +219,7 @@ def test_action_keys_stand_in_actions_and_in_destinations_of_their_type(type: st
 
 
 def test_nothing_of_a_later_version_is_offered() -> None:
-    assert not {"channel", "thread", "workflow", "commit"} & table("$defs", "action", "properties").keys()
+    assert not {"workflow", "commit"} & table("$defs", "action", "properties").keys()
 
 
 def test_every_clause_is_explained() -> None:

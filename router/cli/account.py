@@ -1,6 +1,5 @@
 """What the router made of a story, told so that people see at once what changed, who is told, and why."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -207,23 +206,26 @@ def _change_of(record: ChangeRecord, event: Event) -> Change:
 
 def _slack(message: SlackMessage) -> Iterator[str]:
     """Yield what people read of a Slack message, without its markup; of a diff only the lines that differ."""
-    for text in list(_texts(list(message.blocks))) or [message.text]:
-        plain = re.sub(r"<[^|<>]+\|([^<>]+)>", r"\1", text)
-        plain = re.sub(r"\*([^*\n]+)\*", r"\1", plain)
-        lines = unescape(plain).removeprefix("```").removesuffix("```").splitlines()
-        yield from (line for line in lines if not plain.startswith("```") or line.startswith(("+", "-")))
+    yield from _lines(list(message.blocks)) if message.blocks else unescape(message.text).splitlines()
 
 
-def _texts(block: Json) -> Iterator[str]:
-    if isinstance(block, dict):
-        for key, value in block.items():
-            if key == "text" and isinstance(value, str):
-                yield value
-            else:
-                yield from _texts(value)
-    elif isinstance(block, list | tuple):
-        for inner in block:
-            yield from _texts(inner)
+def _lines(block: Json) -> Iterator[str]:
+    match block:
+        case list():
+            for inner in block:
+                yield from _lines(inner)
+        case {"type": "rich_text_preformatted", "elements": list(inner)}:
+            yield from (line for line in _joined(inner).splitlines() if line.startswith(("+", "-")))
+        case {"type": "rich_text_section" | "rich_text_quote", "elements": list(inner)}:
+            yield from _joined(inner).splitlines()
+        case {"type": "plain_text" | "mrkdwn", "text": str(text)}:
+            yield from unescape(text).splitlines()
+        case {"elements": inner} | {"text": inner}:
+            yield from _lines(inner)
+
+
+def _joined(elements: Sequence[Json]) -> str:
+    return "".join(str(inner.get("text", "")) for inner in elements if isinstance(inner, dict))
 
 
 def _compact(body: Json) -> str:

@@ -9,6 +9,8 @@ from typing import Final
 
 import aiosmtplib
 import httpx
+import msgspec
+from msgspec import Struct
 
 from router.delivery.guard import AddressRefused
 from router.domain.delivery import Accepted, Outcome, Refused, Rejected, Retry
@@ -17,7 +19,58 @@ LONGEST_RETRY_AFTER: Final = timedelta(days=1)
 
 _TRANSIENT: Final = frozenset({408, 425, 429})
 _REFUSES_EVERYBODY: Final = frozenset({401, 403, 410})
+_SLACK_WAITS: Final = frozenset(
+    {
+        "fatal_error",
+        "internal_error",
+        "ratelimited",
+        "rate_limited",
+        "request_timeout",
+        "service_unavailable",
+        "team_added_to_org",
+    }
+)
+_SLACK_CHANNEL: Final = frozenset(
+    {
+        "channel_not_found",
+        "is_archived",
+        "messages_tab_disabled",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+    }
+)
+_SLACK_REFUSES_EVERYBODY: Final = frozenset(
+    {
+        "access_denied",
+        "accesslimited",
+        "account_inactive",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "invalid_auth",
+        "is_inactive",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
 _SMTP_AUTHENTICATION: Final = frozenset({530, 534, 535, 538})
+
+
+class SlackAnswer(Struct, frozen=True):
+    """What Slack's Web API answers; `ts` is the message's name in its channel."""
+
+    ok: bool
+    error: str = ""
+    ts: str | None = None
 
 
 def outcome_of(
@@ -71,6 +124,30 @@ def slack_outcome(status: int, headers: Mapping[str, str], body: str, now: datet
         reason = f"{outcome.reason}: {word}"
         return Refused(reason) if isinstance(outcome, Refused) else Rejected(reason)
     return outcome
+
+
+def slack_api_outcome(
+    status: int, headers: Mapping[str, str], body: str, now: datetime, *, templated_channel: bool = False
+) -> Outcome:
+    """Classify an answer of Slack's Web API, which says 200 and `"ok": false` for most of what goes wrong.
+
+    What it says of the channel speaks of everybody, unless a template made the channel.
+    Source: https://docs.slack.dev/reference/methods/chat.postMessage#errors.
+    """
+    if status != HTTPStatus.OK:
+        return outcome_of(status, headers, now)
+    try:
+        answer = msgspec.json.decode(body, type=SlackAnswer)
+    except msgspec.DecodeError:
+        return Retry("HTTP 200, but not an answer of Slack's API")
+    if answer.ok:
+        return Accepted(_status_text(status))
+    said = f"Slack: {answer.error[:100] or 'not ok'}"
+    if answer.error in _SLACK_WAITS:
+        return Retry(said, after=retry_after(headers.get("retry-after"), now))
+    if answer.error in _SLACK_REFUSES_EVERYBODY or (answer.error in _SLACK_CHANNEL and not templated_channel):
+        return Refused(said)
+    return Rejected(said)
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:

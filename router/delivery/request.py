@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import msgspec
 from msgspec import Struct
 
+from router.domain.delivery import Thread
 from router.domain.destination import (
     AnyDestination,
     DefaultTree,
@@ -86,11 +87,14 @@ class WrongDestination(Exception):
     """The destination in force is of another type than the message was made for."""
 
 
-def request_of(message: Message, destination: AnyDestination, key: str) -> Request:
-    """Return what is to be sent under the idempotency `key`. Raises WrongDestination."""
+def request_of(message: Message, destination: AnyDestination, key: str, root: str | None = None) -> Request:
+    """Return what is to be sent under the idempotency `key`. Raises WrongDestination.
+
+    `root`: what the destination calls the message that this one answers.
+    """
     match message, destination:
         case SlackMessage(), SlackDestination():
-            return _slack(message, destination)
+            return _slack(message, destination, root)
         case HttpMessage(), HttpDestination():
             return _http(message, destination, key)
         case GithubDispatch(), GithubDestination():
@@ -170,8 +174,21 @@ def without_secrets(text: str, destination: AnyDestination) -> str:
 # ---- by type
 
 
-def _slack(message: SlackMessage, destination: SlackDestination) -> WebRequest:
-    """https://api.slack.com/messaging/webhooks; an attachment is the only thing with a bar of colour."""
+def thread_of(message: Message, destination: AnyDestination) -> Thread | None:
+    """Return the conversation that a message belongs to, where the destination keeps some."""
+    match message, destination:
+        case SlackMessage(thread=str(name)), SlackDestination(token=Text()):
+            return Thread(destination=destination.name, channel=str(_channel(message, destination)), name=name)
+        case _:
+            return None
+
+
+def _slack(message: SlackMessage, destination: SlackDestination, root: str | None) -> WebRequest:
+    """An attachment is the only thing with a bar of colour.
+
+    Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
+    https://docs.slack.dev/reference/methods/chat.postMessage.
+    """
     body: dict[str, DefaultTree] = {"text": message.text}
     blocks = cast("list[DefaultTree]", list(message.blocks))
     if message.color:
@@ -179,7 +196,23 @@ def _slack(message: SlackMessage, destination: SlackDestination) -> WebRequest:
         body = {"attachments": [attachment | ({"blocks": blocks} if blocks else {"text": message.text})]}
     elif blocks:
         body["blocks"] = blocks
-    return _json_request("POST", destination.webhook_url, {}, body)
+    if message.plain:
+        body["mrkdwn"] = False
+    if destination.token is None:
+        if destination.webhook_url is None or message.channel is not None:
+            raise WrongDestination(f"{destination.name} is no Slack bot now, so it cannot post to a channel")
+        return _json_request("POST", destination.webhook_url, {}, body)
+    body |= {"channel": _channel(message, destination)} | ({} if root is None else {"thread_ts": root})
+    url = _extended(destination.api_url, "chat.postMessage", {})
+    return _json_request("POST", url, {"authorization": _bearer(destination.token)}, body)
+
+
+def _channel(message: SlackMessage, destination: SlackDestination) -> Text:
+    """Return where to post; a channel that is secret stays in the destination until now."""
+    channel = destination.defaults.get("channel") if message.channel is None else message.channel
+    if channel is None:
+        raise WrongDestination(f"{destination.name} says no channel now")
+    return _text(channel)
 
 
 def _http(message: HttpMessage, destination: HttpDestination, key: str) -> WebRequest:
@@ -211,7 +244,7 @@ def _github(message: GithubDispatch, destination: GithubDestination) -> WebReque
     payload = merge(secret_part(dispatch.get("client_payload")), message.client_payload)
     path = f"/repos/{destination.repository.reveal()}/dispatches"
     headers = {
-        "authorization": Text(f"Bearer {destination.token.reveal()}", f"Bearer {destination.token}"),
+        "authorization": _bearer(destination.token),
         "accept": Text("application/vnd.github+json"),
         "x-github-api-version": Text(GITHUB_VERSION),
     }
@@ -240,6 +273,10 @@ def _json_request(method: str, url: Text, headers: Mapping[str, Text], tree: Def
         headers={"content-type": Text("application/json"), **headers},
         content=JsonContent(tree),
     )
+
+
+def _bearer(token: Text) -> Text:
+    return Text(f"Bearer {token.reveal()}", f"Bearer {token}")
 
 
 def _extended(url: Text, path: str, query: Mapping[str, Text]) -> Text:

@@ -5,12 +5,20 @@ from datetime import datetime
 from typing import Final, assert_never
 
 import httpx
+import msgspec
 import structlog
 from msgspec import Struct
 
 from router.delivery import mail
 from router.delivery.client import Clients, answer_of
-from router.delivery.outcome import failure, github_outcome, outcome_of, slack_outcome
+from router.delivery.outcome import (
+    SlackAnswer,
+    failure,
+    github_outcome,
+    outcome_of,
+    slack_api_outcome,
+    slack_outcome,
+)
 from router.delivery.request import (
     Line,
     Mail,
@@ -23,7 +31,7 @@ from router.delivery.request import (
     without_secrets,
 )
 from router.domain.delivery import Accepted, Answer, Outcome, Refused, Rejected, Retry
-from router.domain.destination import AnyDestination, HttpDestination
+from router.domain.destination import AnyDestination, HttpDestination, SlackDestination
 from router.domain.message import GithubDispatch, HttpMessage, LogMessage, Message, SlackMessage
 
 log = structlog.get_logger("router.message")
@@ -46,12 +54,17 @@ class Reply(Struct, frozen=True):
         return self.body.decode(errors="replace")
 
 
-async def send(message: Message, destination: AnyDestination, key: str, clients: Clients, now: datetime) -> Answer:
-    """Make one attempt, at most `timeout` long. Never raises, unless it is cancelled."""
+async def send(
+    message: Message, destination: AnyDestination, key: str, clients: Clients, now: datetime, root: str | None = None
+) -> Answer:
+    """Make one attempt, at most `timeout` long. Never raises, unless it is cancelled.
+
+    `root`: what the destination calls the message that this one answers.
+    """
     seconds = destination.limits.timeout.total_seconds()
     deadline = asyncio.get_running_loop().time() + seconds
     try:
-        request = request_of(message, destination, key)
+        request = request_of(message, destination, key, root)
         async with asyncio.timeout_at(deadline):
             answer = await _attempt(request, message, destination, key, clients, now, deadline)
     except WrongDestination as error:
@@ -76,7 +89,10 @@ async def _attempt(
         case WebRequest():
             client = await clients.of(destination.limits)
             reply = await _exchange(_signed(request, destination, key, now), client, deadline)
-            return Answer(outcome=_outcome(reply, message, now), status=reply.status, excerpt=reply.text)
+            outcome = _outcome(reply, message, destination, now)
+            return Answer(
+                outcome=outcome, status=reply.status, excerpt=reply.text, posted=_posted(reply, outcome, destination)
+            )
         case Mail():
             return await mail.send(request, key, destination.limits)
         case Line(message=line):
@@ -99,7 +115,7 @@ def _for_people(answer: Answer, destination: AnyDestination) -> Answer:
         case _:
             assert_never(answer.outcome)
     excerpt = without_secrets(answer.excerpt, destination)[:EXCERPT]
-    return Answer(outcome=outcome, status=answer.status, excerpt=excerpt)
+    return msgspec.structs.replace(answer, outcome=outcome, excerpt=excerpt)
 
 
 def _signed(request: WebRequest, destination: AnyDestination, key: str, now: datetime) -> httpx.Request:
@@ -124,8 +140,11 @@ async def _exchange(request: httpx.Request, client: httpx.AsyncClient, deadline:
         await response.aclose()
 
 
-def _outcome(reply: Reply, message: Message, now: datetime) -> Outcome:
+def _outcome(reply: Reply, message: Message, destination: AnyDestination, now: datetime) -> Outcome:
     match message:
+        case SlackMessage() if isinstance(destination, SlackDestination) and destination.token is not None:
+            templated = message.templated_channel
+            return slack_api_outcome(reply.status, reply.headers, reply.text, now, templated_channel=templated)
         case SlackMessage():
             return slack_outcome(reply.status, reply.headers, reply.text, now)
         case GithubDispatch():
@@ -136,6 +155,12 @@ def _outcome(reply: Reply, message: Message, now: datetime) -> Outcome:
             )
         case _:
             return outcome_of(reply.status, reply.headers, now)
+
+
+def _posted(reply: Reply, outcome: Outcome, destination: AnyDestination) -> str | None:
+    if isinstance(destination, SlackDestination) and destination.token is not None and isinstance(outcome, Accepted):
+        return msgspec.json.decode(reply.body, type=SlackAnswer).ts
+    return None
 
 
 def _write(line: LogMessage, key: str) -> Answer:

@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from router.delivery.client import Clients
 from router.delivery.loop import Loop
+from router.delivery.request import WrongDestination, thread_of
 from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
-from router.domain.delivery import Answer, Claim, Retry
+from router.domain.delivery import Answer, Claim, Refused, Retry, Thread
 from router.domain.destination import AnyDestination
 from router.storage.deliveries import GivenUp, Wanted
 from router.storage.store import Store
@@ -142,8 +143,14 @@ class Worker:
 
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
         started, began = datetime.now(UTC), time.monotonic()
+        thread: Thread | None = None
+        root: str | None = None
         try:
-            answer = await send(claim.message, destination, claim.key, self._clients, started)
+            thread = thread_of(claim.message, destination)
+            root = await asyncio.to_thread(self._store.root, thread) if thread else None
+            answer = await send(claim.message, destination, claim.key, self._clients, started, root)
+        except WrongDestination as error:
+            answer = Answer(outcome=Refused(str(error)))
         except Exception as error:
             # a fault of ours must not lose the delivery nor make it spin: it waits like any failed attempt
             log.exception("sending failed in the router itself", delivery_id=claim.key)
@@ -163,6 +170,7 @@ class Worker:
             reason=following.reason,
             next_due=following.wait,
             pause=following.pause,
+            begins=thread if root is None else None,
         )
         settled = await asyncio.wrap_future(stored)
         if settled is not None:

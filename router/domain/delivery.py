@@ -83,8 +83,20 @@ Outcome: TypeAlias = Accepted | Retry | Rejected | Refused
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """How an attempt ended, with what an operator wants to see of the answer (at most 2 KiB, no secrets)."""
+    """How an attempt ended, with what an operator wants to see of the answer (at most 2 KiB, no secrets).
+
+    `posted`: what the destination calls the message, for others that answer it.
+    """
 
     outcome: Outcome
     status: int | None = None
     excerpt: str = ""
+    posted: str | None = None
+
+
+class Thread(Struct, frozen=True, kw_only=True):
+    """A conversation at a destination, which its first message begins. `channel` is as it may be shown."""
+
+    destination: str
+    channel: str
+    name: str

@@ -69,7 +69,11 @@ class Destination(Struct, frozen=True, kw_only=True):
 
 
 class SlackDestination(Destination, frozen=True, kw_only=True):
-    webhook_url: Text
+    """An incoming webhook, or a bot: either `webhook_url` or `token`."""
+
+    webhook_url: Text | None = None
+    token: Text | None = None
+    api_url: Text = Text("https://slack.com/api")
 
     @property
     def type(self) -> DestinationType:

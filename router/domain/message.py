@@ -10,9 +10,19 @@ DestinationType: TypeAlias = Literal["slack", "http", "github", "email", "log"]
 
 
 class SlackMessage(Struct, frozen=True, kw_only=True, tag="slack"):
-    """`text` is mrkdwn and the notification's line; `blocks` are Block Kit; `color` puts them in an attachment."""
+    """`text` is the notification's line, and mrkdwn unless `plain`; `blocks` are Block Kit; `color` puts them in an
+    attachment.
+
+    `channel`: where to post, None: where the destination says; `templated_channel` tells that a template made it (a
+    refusal of the channel then speaks of this message only). `thread` names the conversation that the message belongs
+    to (one per prompt and channel); None: it stands for itself.
+    """
 
     text: str
+    plain: bool = False
+    channel: str | None = None
+    templated_channel: bool = False
+    thread: str | None = None
     blocks: tuple[JsonObject, ...] = ()
     color: str | None = None
 

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
-from router.domain.destination import AnyDestination, ContentShown, EmailDestination
-from router.domain.json import Json
+from router.domain.destination import AnyDestination, ContentShown, EmailDestination, SlackDestination
+from router.domain.json import Json, JsonObject
 from router.domain.message import (
     DestinationType,
     EmailMessage,
@@ -27,7 +27,7 @@ from router.domain.message import (
     SlackMessage,
 )
 from router.domain.problem import RouterError
-from router.engine import builtin
+from router.engine import builtin, slack
 from router.engine.context import Context, Setting, Told
 from router.engine.defaults import merge, plain, secret_part
 from router.engine.rulesfile import ACTION_KEYS
@@ -74,22 +74,48 @@ class Scene(Struct, frozen=True, kw_only=True):
 
 
 class SlackWriter(Struct, frozen=True, kw_only=True):
+    """`threaded`: what it writes about one prompt is one thread in a channel."""
+
     text: Template | None
     blocks: Tree | None
     color: Template | None
+    channel: Template | None
+    threaded: bool
     shown: ContentShown
 
     def message(self, scene: Scene) -> Message:
-        blocks: Json = () if self.text else builtin.slack_blocks(scene.told, scene.setting, self.shown)
-        if self.blocks:
-            blocks = self.blocks.render(scene.context)
-            if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-                raise MessageError("`blocks` did not become a list of tables")
+        text = self.text.render(scene.context) if self.text else builtin.slack_text(scene.told, scene.setting)
+        blocks = self._blocks(text, scene)
         return SlackMessage(
-            text=self.text.render(scene.context) if self.text else builtin.slack_text(scene.told, scene.setting),
-            blocks=tuple(cast("Sequence[Mapping[str, Json]]", blocks)),
+            text=slack.cut(text, slack.LONGEST_SECTION if blocks else slack.LONGEST_TEXT),
+            plain=self.text is None,
+            blocks=blocks,
             color=self.color.render(scene.context) if self.color else None,
+            channel=self._channel(scene.context),
+            templated_channel=self.channel is not None and not self.channel.static,
+            thread=_thread(scene.told) if self.threaded else None,
         )
+
+    def _blocks(self, text: str, scene: Scene) -> tuple[JsonObject, ...]:
+        if self.blocks is None:
+            if self.text is None:
+                return builtin.slack_blocks(scene.told, scene.setting, self.shown)
+            return slack.sections(text) if len(text) > slack.LONGEST_SECTION else ()
+        blocks = self.blocks.render(scene.context)
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            raise MessageError("`blocks` did not become a list of tables")
+        fitted = slack.fitted(cast("list[JsonObject]", blocks))
+        if faults := list(slack.faults(fitted)):
+            raise MessageError(f"not what Slack takes: {'; '.join(faults)}")
+        return fitted
+
+    def _channel(self, context: Context) -> str | None:
+        if self.channel is None:
+            return None
+        channel = self.channel.render(context).strip()
+        if not channel:
+            raise MessageError("`channel` came to nothing")
+        return channel
 
 
 class HttpWriter(Struct, frozen=True, kw_only=True):
@@ -293,7 +319,7 @@ def compile_action(
         destination = destinations[name]
         reader = _Reader(table, destination, vars)
         writer = _compile_writer(reader, destination)
-        ordered = destination.limits.ordered
+        ordered = destination.limits.ordered or (isinstance(writer, SlackWriter) and writer.threaded)
         targets.append(Target(destination=name, type=destination.type, writer=writer, ordered=ordered))
         faults += reader.faults
     action = CompiledAction(key=key, position=position, condition=condition, to=to, targets=tuple(targets))
@@ -418,12 +444,7 @@ class _Reader:
 def _compile_writer(reader: _Reader, destination: AnyDestination) -> Writer:
     match destination.type:
         case "slack":
-            return SlackWriter(
-                text=reader.template("text", "slack"),
-                blocks=reader.tree("blocks", "slack", list),
-                color=reader.template("color", "text"),
-                shown=destination.limits.content,
-            )
+            return _slack_writer(reader, destination)
         case "http":
             return _http_writer(reader)
         case "github":
@@ -432,6 +453,27 @@ def _compile_writer(reader: _Reader, destination: AnyDestination) -> Writer:
             return _email_writer(reader, destination)
         case "log":
             return LogWriter(text=reader.template("text", "text"), level=reader.choice("level", LOG_LEVELS, "info"))
+
+
+def _slack_writer(reader: _Reader, destination: AnyDestination) -> SlackWriter:
+    assert isinstance(destination, SlackDestination)
+    if destination.token is None:
+        for key in ("channel", "thread"):
+            if reader.has(key):
+                what = (
+                    f'needs a bot: give destination "{destination.name}" a `token`; a webhook posts where it was made'
+                )
+                reader.fault((key,), what)
+    elif not reader.has("channel") and "channel" not in secret_part(destination.defaults):
+        reader.fault((), f'no channel to post to: give `channel` here or in destination "{destination.name}"')
+    return SlackWriter(
+        text=reader.template("text", "slack"),
+        blocks=reader.tree("blocks", "slack", list),
+        color=reader.template("color", "text"),
+        channel=reader.template("channel", "header"),
+        threaded=reader.has("thread") and reader.choice("thread", ("prompt",), "prompt") == "prompt",
+        shown=destination.limits.content,
+    )
 
 
 def _http_writer(reader: _Reader) -> HttpWriter:

@@ -1,6 +1,6 @@
 """The built-in message of every destination type: what is sent when an action says only `to`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -11,8 +11,10 @@ from router.domain.destination import ContentShown
 from router.domain.json import Json, JsonObject
 from router.engine.context import Context, Setting, Told
 from router.engine.digest import Digest, Line, Name, digest_of
+from router.engine.rich_text import aside, bullets, link, preformatted, quote, rich_text, section, text
+from router.engine.slack import cut
 from router.engine.summary import Marked, Summary, summary_of
-from router.engine.template import MAX_OUTPUT
+from router.engine.template import MAX_OUTPUT, escape_slack
 
 MOST_IN_FULL: Final = 3
 """More changes than these are told as a digest."""
@@ -26,7 +28,14 @@ ONE_LINE: Final = 500
 """Characters that a digest may have where there is one line for it."""
 
 SLACK_TEXT: Final = 3_000
-"""Characters in one section: https://api.slack.com/reference/block-kit/blocks#section."""
+SLACK_DIFF: Final = 2_000
+SLACK_DIGEST: Final = 9_000
+SLACK_SENTENCE: Final = 1_000
+SLACK_NAME: Final = 300
+"""Characters in a Slack message: of one long text, a diff, all lines of a digest, a sentence, and a name."""
+
+SLACK_MARKS: Final = 30
+"""Labels and tags, each."""
 
 BODY_LENGTH: Final = MAX_OUTPUT * 7 // 8
 """Bytes of the JSON body; the message has more to carry."""
@@ -44,9 +53,7 @@ def one_line(told: Sequence[Told], setting: Setting) -> str:
     if len(told) == 1:
         return summary_of(told[0], setting, "none").line
     digest = digest_of(told, setting, "none")
-    lines = (
-        line.statement if digest.of_one else line.told(_title, line.statement, MOST_IN_FULL) for line in digest.lines
-    )
+    lines = (line.statement if digest.of_one else line.told(_title, str, MOST_IN_FULL) for line in digest.lines)
     return _cut(f"{digest.title}: {' | '.join(lines)}", ONE_LINE)
 
 
@@ -58,83 +65,85 @@ def _title(name: Name) -> str:
 
 
 def slack_text(told: Sequence[Told], setting: Setting) -> str:
-    return _cut(slack_escape(one_line(told, setting)), SLACK_TEXT)
+    """Return the notification's line: plain text, in which only what Slack reads there too is escaped."""
+    return cut(escape_slack(one_line(told, setting)), SLACK_TEXT)
 
 
 def slack_blocks(told: Sequence[Told], setting: Setting, shown: ContentShown) -> tuple[JsonObject, ...]:
     if len(told) > MOST_IN_FULL:
         return _slack_digest(digest_of(told, setting, shown))
-    return tuple(block for summary in summaries(told, setting, shown) for block in _slack_summary(summary))
+    return tuple(map(_slack_summary, summaries(told, setting, shown)))
 
 
-def slack_escape(text: str) -> str:
-    """https://api.slack.com/reference/surfaces/formatting#escaping; `<` is what mentions and links begin with."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _slack_summary(summary: Summary) -> JsonObject:
+    parts = [
+        section(
+            _slack_link(Name(summary.title, summary.url)),
+            text(f"  {_cut(summary.headline, SLACK_SENTENCE)}"),
+        )
+    ]
+    if message := " ".join((summary.commit_message or "").split()):
+        parts.append(quote(_cut(message, SLACK_SENTENCE)))
+    if summary.warnings:
+        parts.append(section(text(_cut("\n".join(f"⚠ {warning}" for warning in summary.warnings), SLACK_TEXT))))
+    parts += [preformatted(_cut(diff, SLACK_DIFF)) for diff in (summary.diff, summary.config_diff) if diff]
+    if facts := list(_slack_facts(summary)):
+        parts.append(section(*facts))
+    return rich_text(*parts)
 
 
-def _slack_summary(summary: Summary) -> list[JsonObject]:
-    lines = [f"*{_slack_link(summary.title, summary.url)}*  {slack_escape(summary.headline)}"]
-    if summary.commit_message:
-        lines.append(f"> {slack_escape(' '.join(summary.commit_message.split()))}")
-    lines += [f":warning: {slack_escape(warning)}" for warning in summary.warnings]
-    blocks = [_slack_section("\n".join(lines))]
-    blocks += [_slack_diff(diff) for diff in (summary.diff, summary.config_diff) if diff]
-    facts = [f"by {summary.author}"] if summary.author else []
-    facts += [f"{word}: {marks}" for word, marks in _marks(summary, lost="~{}~")]
-    facts += summary.notes
-    if facts:
-        blocks.append(_slack_context(" · ".join(facts)))
-    return blocks
+def _slack_facts(summary: Summary) -> Iterator[JsonObject]:
+    before = ""
+    if summary.author:
+        yield text(f"by {_cut(summary.author, SLACK_NAME)}")
+        before = " · "
+    for word, marks in (("labels", summary.labels), ("tags", summary.tags)):
+        if marks:
+            yield text(f"{before}{word}:")
+            before = " · "
+        for marked in marks[:SLACK_MARKS]:
+            name = _cut(marked.name, SLACK_NAME)
+            yield text(" ")
+            match marked.mark:
+                case "+":
+                    yield text(f"+{name}", "bold")
+                case "-":
+                    yield text(name, "strike")
+                case _:
+                    yield text(name)
+        if len(marks) > SLACK_MARKS:
+            yield text(f" … and {len(marks) - SLACK_MARKS} more")
+    for note in summary.notes:
+        yield text(f"{before}{_cut(note, SLACK_SENTENCE)}")
+        before = " · "
 
 
 def _slack_digest(digest: Digest) -> tuple[JsonObject, ...]:
     lines, earlier = digest.latest(MOST_LINES)
-    texts = [f"_… and {earlier} earlier changes_"] if earlier else []
-    sections = _packed([*texts, *map(_slack_line, lines)], SLACK_TEXT)
-    title = _slack_section(f"*{slack_escape(digest.title)}*")
-    return (title, *map(_slack_section, sections), _slack_context(digest.time))
+    kept: list[JsonObject] = []
+    room = SLACK_DIGEST
+    for place, line in reversed(list(enumerate(lines))):
+        item = section(*_slack_line(line))
+        room -= len(msgspec.json.encode(item))
+        if room < 0 and kept:
+            earlier += sum(before.changes for before in lines[: place + 1])
+            break
+        kept.append(item)
+    head = section(text(_cut(digest.title, SLACK_NAME), "bold"))
+    before = [section(text(f"… and {earlier} earlier changes", "italic"))] if earlier else []
+    return (rich_text(head, *before, bullets(*reversed(kept))), aside(digest.time))
 
 
-def _slack_line(line: Line) -> str:
-    def link(name: Name) -> str:
-        return f"*{_slack_link(name.title, name.url)}*"
-
-    text = f"• {line.told(link, slack_escape(line.statement), MOST_NAMES)}"
-    if len(text) > SLACK_TEXT // 2:  # half a link would be none
-        text = f"• {_cut(slack_escape(line.told(_title, line.statement, MOST_NAMES)), SLACK_TEXT // 2)}"
-    warnings = [f"    :warning: {slack_escape(warning)}" for warning in line.warnings]
-    return _cut("\n".join((text, *warnings)), SLACK_TEXT)
+def _slack_line(line: Line) -> Iterator[JsonObject]:
+    for part in line.parts(MOST_NAMES):
+        yield _slack_link(part) if isinstance(part, Name) else text(_cut(part, SLACK_SENTENCE))
+    for warning in line.warnings[:SLACK_MARKS]:
+        yield text(f"\n⚠ {_cut(warning, SLACK_NAME)}")
 
 
-def _slack_link(title: str, url: str | None) -> str:
-    return f"<{slack_escape(url)}|{slack_escape(title)}>" if url and _is_link(url) else slack_escape(title)
-
-
-def _packed(lines: Sequence[str], length: int) -> list[str]:
-    """Return the lines in as few texts of at most `length` characters as they fit into, one after the other."""
-    texts: list[str] = []
-    for line in lines:
-        if texts and len(texts[-1]) + 1 + len(line) <= length:
-            texts[-1] += f"\n{line}"
-        else:
-            texts.append(line)
-    return texts
-
-
-def _slack_diff(diff: str) -> JsonObject:
-    # a fence in the prompt must not end ours
-    inside = slack_escape(diff).replace("```", "`\u200b`\u200b`")
-    return _slack_section(f"```{_cut(inside, SLACK_TEXT - 6)}```")
-
-
-def _slack_section(text: str) -> JsonObject:
-    # verbatim: names, channels and addresses in a prompt stay text, they neither link nor mention
-    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, SLACK_TEXT), "verbatim": True}}
-
-
-def _slack_context(text: str) -> JsonObject:
-    element: JsonObject = {"type": "mrkdwn", "text": _cut(slack_escape(text), SLACK_TEXT), "verbatim": True}
-    return {"type": "context", "elements": [element]}
+def _slack_link(name: Name) -> JsonObject:
+    url = name.url if name.url and _is_link(name.url) else None
+    return link(_cut(name.title, SLACK_NAME) or "(no name)", url, "bold")
 
 
 # ---- e-mail
@@ -167,7 +176,7 @@ def _plain_lines(summary: Summary) -> list[str]:
         lines.append(f"by: {summary.author}")
     if summary.commit_message:
         lines.append(f"message: {summary.commit_message}")
-    lines += [f"{word}: {marks}" for word, marks in _marks(summary, lost="−{}")]
+    lines += [f"{word}: {marks}" for word, marks in _marks(summary)]
     lines += [f"WARNING: {warning}" for warning in summary.warnings]
     lines += summary.notes
     for diff in filter(None, (summary.diff, summary.config_diff)):
@@ -183,7 +192,7 @@ def _plain_digest(digest: Digest) -> list[str]:
     if earlier:
         lines.append(f"… and {earlier} earlier changes")
     for line in found:
-        lines.append(f"* {line.told(_title, line.statement, MOST_NAMES)}")
+        lines.append(f"* {line.told(_title, str, MOST_NAMES)}")
         lines += [f"    WARNING: {warning}" for warning in line.warnings]
         lines += [f"    {name.url}" for name in line.names if name.url and len(line.names) == 1]
     return lines
@@ -197,11 +206,11 @@ def _html_digest(digest: Digest) -> str:
 
 
 def _html_line(line: Line) -> str:
-    def link(name: Name) -> str:
+    def bold(name: Name) -> str:
         return f"<b>{_html_link(name)}</b>"
 
     warnings = "".join(f'<div style="color:#b45309"><b>{escape(warning)}</b></div>' for warning in line.warnings)
-    return f"<li>{line.told(link, escape(line.statement), MOST_NAMES)}{warnings}</li>"
+    return f"<li>{line.told(bold, escape, MOST_NAMES)}{warnings}</li>"
 
 
 def _html_link(name: Name) -> str:
@@ -214,7 +223,7 @@ def _html_link(name: Name) -> str:
 def _html_summary(summary: Summary) -> str:
     title = _html_link(Name(summary.title, summary.url))
     lines = [f"<p><b>{title}</b>: {escape(summary.headline)}</p>"]
-    facts = [("by", summary.author), ("message", summary.commit_message), *_marks(summary, lost="−{}")]
+    facts = [("by", summary.author), ("message", summary.commit_message), *_marks(summary)]
     lines += [f"<div>{escape(word)}: {escape(fact)}</div>" for word, fact in facts if fact]
     lines += [f'<div style="color:#b45309"><b>{escape(warning)}</b></div>' for warning in summary.warnings]
     lines += [f'<div style="color:#777">{escape(note)}</div>' for note in summary.notes]
@@ -298,15 +307,9 @@ def github_event_type(told: Sequence[Told]) -> str:
 # ---- shared
 
 
-def _marks(summary: Summary, *, lost: str) -> list[tuple[str, str]]:
+def _marks(summary: Summary) -> list[tuple[str, str]]:
     def show(marked: Marked) -> str:
-        match marked.mark:
-            case "+":
-                return f"+{marked.name}"
-            case "-":
-                return lost.format(marked.name)
-            case _:
-                return marked.name
+        return f"{'−' if marked.mark == '-' else marked.mark}{marked.name}"
 
     found = (("labels", summary.labels), ("tags", summary.tags))
     return [(word, " ".join(map(show, marks))) for word, marks in found if marks]

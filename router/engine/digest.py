@@ -30,13 +30,20 @@ class Line(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     changes: int
 
-    def told(self, show: Callable[[Name], str], statement: str, most: int) -> str:
-        """Return `a: statement`; of several names what happened to them, then at most so many of them."""
-        shown = ", ".join(map(show, self.names[:most]))
+    def parts(self, most: int) -> Iterator[Name | str]:
+        """Yield `a: statement`; of several names what happened to them, then at most so many of them."""
         if len(self.names) == 1:
-            return f"{shown}: {statement}"
-        rest = f" and {len(self.names) - most} more" if len(self.names) > most else ""
-        return f"{statement} in {len(self.names)} prompts: {shown}{rest}"
+            yield from (self.names[0], f": {self.statement}")
+            return
+        yield f"{self.statement} in {len(self.names)} prompts: "
+        for place, name in enumerate(self.names[:most]):
+            yield from (", ", name) if place else (name,)
+        if len(self.names) > most:
+            yield f" and {len(self.names) - most} more"
+
+    def told(self, show: Callable[[Name], str], say: Callable[[str], str], most: int) -> str:
+        """Return the parts in one text, each as its channel shows names and says all else."""
+        return "".join(show(part) if isinstance(part, Name) else say(part) for part in self.parts(most))
 
 
 class Digest(Struct, frozen=True, kw_only=True):

@@ -12,11 +12,21 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
 
-from router.domain.delivery import Accepted, Answer, Claim, DeliveryStatus, NewDelivery, Refused, Rejected, Retry
+from router.domain.delivery import (
+    Accepted,
+    Answer,
+    Claim,
+    DeliveryStatus,
+    NewDelivery,
+    Refused,
+    Rejected,
+    Retry,
+    Thread,
+)
 from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
 from router.storage import destinations as gates
-from router.storage import order
+from router.storage import order, threads
 from router.storage.clock import Millis, duration_ms, from_ms, now_ms
 from router.storage.statements import batched, insert_new
 from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts, deliveries, destinations
@@ -118,12 +128,14 @@ def settle(
     reason: str | None = None,
     next_due: timedelta | None = None,
     pause: timedelta | None = None,
+    begins: Thread | None = None,
 ) -> Settled | None:
     """Record how an attempt ended. None: the claim was outdated, and nothing was changed.
 
     `final` is the delivery's status from now on, `reason` why (None: the outcome's own word); a waiting one is due
     in `next_due` (None: at once). `pause` keeps the destination from being claimed for that long. A refusal does not
     use up the attempt. The destination's breaker learns of the outcome; what a delivered one overtook is cancelled.
+    `begins`: the conversation of which what was posted is the first message.
     """
     now = _now(connection)
     outcome, said = _outcome(answer)
@@ -152,6 +164,8 @@ def settle(
     )
     if final == "delivered" and settled.order_key is not None:
         order.overtake(connection, settled.seq, now)
+    if begins is not None and answer.posted is not None:
+        threads.begin(connection, begins, answer.posted)
     name = (claim.destination, claim.type)
     if pause is not None:
         gates.pause(connection, name, now + duration_ms(pause))

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import select
 
 from router.domain.change import Change
-from router.domain.delivery import Answer, Claim, DeliveryStatus
+from router.domain.delivery import Answer, Claim, DeliveryStatus, Thread
 from router.domain.event import Content, PromptKey
 from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
@@ -31,6 +31,7 @@ from router.storage import (
     prompts,
     retention,
     routings,
+    threads,
     troubles,
     waits,
 )
@@ -229,18 +230,24 @@ class Store:
         reason: str | None = None,
         next_due: timedelta | None = None,
         pause: timedelta | None = None,
+        begins: Thread | None = None,
     ) -> Future[Settled | None]:
         """Record how an attempt ended; None: the claim was outdated and nothing was changed.
 
         `final` is the delivery's status from now on and `reason` why (None: the outcome's own word), `next_due` from
         now the next attempt's time, `pause` for how long the destination is left alone. A refusal does not use up the
-        attempt.
+        attempt. `begins`: the conversation of which what was posted is the first message.
         """
         return self._writer.submit(
             lambda connection: deliveries.settle(
-                connection, claim, answer, final=final, reason=reason, next_due=next_due, pause=pause
+                connection, claim, answer, final=final, reason=reason, next_due=next_due, pause=pause, begins=begins
             )
         )
+
+    def root(self, thread: Thread) -> str | None:
+        """Return what a conversation's first message is called at its destination; None: there is none yet."""
+        with self._database.read() as connection:
+            return threads.root(connection, thread)
 
     def release(self, claims: Sequence[Claim]) -> Future[None]:
         """Give deliveries back untried: the attempts do not count."""

@@ -346,6 +346,15 @@ destinations = Table(
     Column("spending", Words),
 )
 
+threads = Table(
+    "threads",
+    metadata,
+    Column("destination", Words, primary_key=True),
+    Column("channel", Words, primary_key=True),
+    Column("name", Words, primary_key=True),
+    Column("root", Words, nullable=False),
+)
+
 troubles = Table(
     "troubles",
     metadata,

@@ -138,7 +138,7 @@ dispatch = {{ event_type = "promoted", client_payload = {{ name = "{{{{ prompt.n
 
         slack = by_path["/services/T00/B00/slack-canary"]
         assert "production set on v1" in slack.json["text"]
-        assert slack.json["blocks"][0]["type"] == "section"
+        assert slack.json["blocks"][0]["type"] == "rich_text"
 
         api = by_path["/api/prompts/checkout%2Fcart"]
         assert (api.method, api.path) == ("PUT", "/api/prompts/checkout%2Fcart?tenant=7&v=1")

@@ -30,7 +30,7 @@ def test_the_demo_tells_the_story(tmp_path: Path) -> None:
         "updated   checkout/cart: production moved v3 → v4 (Ann)",
         "→ prompt-team (slack)     production-promoted",
         "because action is updated; labels_gained is production; rollback is no",
-        "│ :warning: new variable: customer_tier (callers must pass it)",
+        "│ ⚠ new variable: customer_tier (callers must pass it)",
         "→ ci (github)             production-promoted",
         "│ :warning: checkout/cart v4 needs customer_tier: callers must pass it",
         "→ prompt-team (slack)     new-versions-trial  on trial: kept, not sent",

@@ -57,8 +57,10 @@ def _urls(destination: AnyDestination) -> Iterator[tuple[str, Text]]:
             yield "base_url", destination.base_url
         case EmailDestination():
             yield "smtp", destination.smtp
+        case SlackDestination(webhook_url=Text() as url):
+            yield "webhook_url", url
         case SlackDestination():
-            yield "webhook_url", destination.webhook_url
+            yield "api_url", destination.api_url
 
 
 def _is_private(url: Text) -> bool:

@@ -1,6 +1,6 @@
 """Reads `[destinations]`: what each extends, what it is, and the action keys that stand in it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, cast
 
@@ -18,7 +18,7 @@ from router.domain.destination import (
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
 from router.domain.text import Text
-from router.engine.defaults import merge
+from router.engine.defaults import merge, secret_texts
 from router.engine.rulesfile.expand import HOLE
 from router.engine.rulesfile.merged import LONGEST_CHAIN, laid_over
 from router.engine.rulesfile.positions import Path
@@ -28,6 +28,22 @@ from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINA
 from router.engine.suggest import suggestion
 
 SLACK_RATE: Final = Rate(1, timedelta(seconds=1))
+ONE_OF: Final[Mapping[DestinationType, tuple[tuple[str, ...], ...]]] = {"slack": (("webhook_url", "token"),)}
+"""Keys of which a destination has exactly one."""
+
+SECRETS_IN: Final[Mapping[DestinationType, tuple[tuple[Path, ...], tuple[Path, ...]]]] = {
+    "slack": ((("channel",),), ()),
+    "http": ((), (("json",), ("form",), ("query",), ("headers",))),
+    "github": ((), (("dispatch", "client_payload"), ("workflow", "inputs"))),
+    "email": ((("recipients",), ("cc",)), ()),
+    "log": ((), ()),
+}
+"""Where an action key of a destination may hold a secret: as a whole, or anywhere within a table. It joins the message
+when that is sent."""
+
+LOST: Final = (
+    "a secret has no place here: it would have to be stored with the message; put the value into [vars] if it is none"
+)
 _BUILD: Final[Mapping[DestinationType, Callable[..., AnyDestination]]] = {
     "slack": SlackDestination,
     "http": HttpDestination,
@@ -66,9 +82,55 @@ def _destination(reader: Reader, name: str) -> AnyDestination | None:
     for ancestor in reversed(reader.merged.ancestry(name)):
         above = _defaults(reader, ("destinations", ancestor), type)
         defaults = cast("dict[str, DefaultTree]", merge(defaults, above))
+    _refuse_lost_secrets(reader, path, type, defaults)
     if any(key.required and (key.field or own_name) not in fields for own_name, key in own.items()):
         return None
+    for several in ONE_OF.get(type, ()):
+        _one_of(reader, path, table, several)
     return _BUILD[type](name=name, limits=Limits(**limits), defaults=defaults, **fields)
+
+
+def _one_of(reader: Reader, path: Path, table: JsonObject, alternatives: Sequence[str]) -> None:
+    given = [name for name in alternatives if name in table]
+    if not given:
+        reader.fault(path, f"one of {' and '.join(f'`{name}`' for name in alternatives)} is missing")
+    for name in given[1:]:
+        reader.fault((*path, name), f"give either `{given[0]}` or `{name}`")
+
+
+def _refuse_lost_secrets(
+    reader: Reader, path: Path, type: DestinationType, defaults: Mapping[str, DefaultTree]
+) -> None:
+    """Refuse secrets in what is rendered and stored with the message: they would be lost on the way."""
+    whole, within = SECRETS_IN[type]
+    for at, value in _values(defaults):
+        if not any(secret_texts(value)):
+            continue
+        if at not in whole and not any(at[: len(table)] == table and len(at) > len(table) for table in within):
+            reader.fault((*path, *at), LOST)
+        elif _has_template(value):
+            reader.fault((*path, *at), "a list with `${…}` in it is sent as it is: it cannot hold templates as well")
+
+
+def _values(table: Mapping[str, DefaultTree], at: Path = ()) -> Iterator[tuple[Path, DefaultTree]]:
+    """Yield every value in a table and the tables in it, with its path; a list is one value."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _values(value, (*at, key))
+        else:
+            yield (*at, key), value
+
+
+def _has_template(tree: DefaultTree) -> bool:
+    match tree:
+        case str():
+            return _is_template(tree)
+        case list():
+            return any(map(_has_template, tree))
+        case dict():
+            return any(map(_has_template, tree.values()))
+        case _:
+            return False
 
 
 def _inherited(reader: Reader, name: str) -> dict[str, Json] | None:

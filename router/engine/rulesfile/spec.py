@@ -183,7 +183,11 @@ LIMITS: Final[Keys] = {
 }
 
 DESTINATIONS: Final[Mapping[DestinationType, Keys]] = {
-    "slack": {"webhook_url": Key(kind=SECRET_URL, about="The incoming webhook's URL.", required=True)},
+    "slack": {
+        "webhook_url": Key(kind=SECRET_URL, about="The incoming webhook's URL; or give a bot's `token`."),
+        "token": Key(kind=CREDENTIAL, about="A bot's token with `chat:write`; channels and threads need one."),
+        "api_url": Key(kind=HTTP_URL, about="The Web API, for a bot (https://slack.com/api)."),
+    },
     "http": {
         "url": Key(kind=HTTP_URL, about="Where requests go; an action's `path` extends it.", required=True),
         "signing_secret": Key(
@@ -377,7 +381,6 @@ NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
 
 LATER: Final[Mapping[str, frozenset[str]]] = {
     "store": frozenset({"spool"}),
-    "slack": frozenset({"token", "channel", "thread", "api_url"}),
     "github": frozenset({"app_id", "installation_id", "private_key", "workflow", "commit"}),
     "expect": frozenset({"where"}),
     "destination": frozenset({'type = "apprise"'}),

@@ -11,7 +11,7 @@ from router.engine.template.compiled import (
     names_used,
     parse_template,
 )
-from router.engine.template.escape import Channel
+from router.engine.template.escape import Channel, escape_slack
 from router.engine.template.lenient import lenient
 from router.engine.template.tree import DO, FOR, Piece, Tree, TreeErrors, compile_tree
 
@@ -32,6 +32,7 @@ __all__ = [
     "compile_expression",
     "compile_template",
     "compile_tree",
+    "escape_slack",
     "lenient",
     "loop_clause",
     "names_used",

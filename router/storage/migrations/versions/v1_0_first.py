@@ -107,6 +107,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="rulesets_pkey"),
     )
     op.create_table(
+        "threads",
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("destination", "channel", "name", name="threads_pkey"),
+    )
+    op.create_table(
         "troubles",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
