@@ -96,16 +96,18 @@ def test_many_changes_are_told_prompt_by_prompt() -> None:
         *created("search", 2, by="Bob", updated=5),
         *created("search", 3, ["staging"], by="Bob", updated=7200),
     ]
-    title, lines, time = slack(found)
-    assert title == "*4 changes to 2 prompts*"
-    assert lines.split("\n") == [
-        "• *<https://cloud.langfuse.com/project/project/prompts/search?version=3|search>*: "
-        "v1–v3 created; staging set on v3 (Bob)",
-        "• *<https://cloud.langfuse.com/project/project/prompts/checkout%2Fcart?version=4|checkout/cart>*: "
-        "production moved v3 → v4 (Ann)",
-        "    :warning: new variable: tier (callers must pass it)",
+    assert slack(found) == [
+        "4 changes to 2 prompts",
+        "search: v1–v3 created; staging set on v3 (Bob)",
+        "checkout/cart: production moved v3 → v4 (Ann)\n⚠ new variable: tier (callers must pass it)",
+        "2026-11-24 12:00 – 14:00 UTC",
     ]
-    assert time == "2026-11-24 12:00 – 14:00 UTC"
+    blocks: Any = builtin.slack_blocks(tell(found), SETTING, "full")
+    links = [item["elements"][0] for item in blocks[0]["elements"][1]["elements"]]
+    assert [link["url"] for link in links] == [
+        "https://cloud.langfuse.com/project/project/prompts/search?version=3",
+        "https://cloud.langfuse.com/project/project/prompts/checkout%2Fcart?version=4",
+    ]
     mail = builtin.email_text(tell(found), SETTING, "full").split("\n")
     assert mail[0] == "4 changes to 2 prompts"
     assert "* checkout/cart: production moved v3 → v4 (Ann)" in mail

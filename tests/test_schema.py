@@ -19,6 +19,7 @@ from router.engine.match import CLAUSES
 from router.engine.match.schema import CLAUSE_ABOUT
 from router.engine.match.where import ITEM_KEYS
 from router.engine.rulesfile import ACTION_KEYS, read_rules
+from router.engine.rulesfile.destinations import ONE_OF
 from router.engine.rulesfile.schema import json_schema
 from router.engine.rulesfile.spec import ACTION_EXAMPLES, DESTINATION_TYPES, LATER
 from router.service.outside import Disk
@@ -263,7 +264,7 @@ def as_toml(value: object) -> str:
 
 
 REQUIRED: dict[DestinationType, str] = {
-    "slack": 'webhook_url = "${HOOK}"',
+    "slack": 'token = "${TOKEN}"\nchannel = "#prompts"',
     "http": 'url = "https://example.com"',
     "github": 'repository = "a/b"\ntoken = "${TOKEN}"',
     "email": 'smtp = "smtp://mail.example.com"\nfrom = "a@example.com"\nrecipients = ["a@example.com"]',
@@ -285,7 +286,8 @@ def examples() -> Iterator[str]:
         yield f"[sources.{name}-{number}]\n{secret}{name} = {as_toml(example)}\n"
     for type, required in REQUIRED.items():
         for name, number, example in with_examples(destination(type)):
-            more = "".join(f"{line}\n" for line in required.split("\n") if not line.startswith(f"{name} ="))
+            said = {name, *(other for several in ONE_OF.get(type, ()) if name in several for other in several)}
+            more = "".join(f"{line}\n" for line in required.split("\n") if line.split(" =")[0] not in said)
             again = "" if name == "type" else f"{name} = {as_toml(example)}\n"
             yield f'[destinations.{type}-{name}-{number}]\ntype = "{type}"\n{more}{again}'
     for name, number, example in with_examples(table("$defs", "match", "properties")):

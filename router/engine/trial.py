@@ -121,7 +121,8 @@ class Trials:
         taken = matched if condition is None else matched & self.held(condition)
         failed = 0 if condition is None else matched & self.failed(condition)
         pieces: list[Piece | _To] = [_To(template) for template in action.to if not template.static]
-        pieces += [piece for target in action.targets for piece in _pieces(target.writer)]
+        texts = [text for target in action.targets for text in _texts(target.writer)]
+        pieces += [piece for text in texts for piece in _pieces(text)]
         for piece in pieces:
             failed |= taken & self.failed(piece)
         if failed:
@@ -129,7 +130,7 @@ class Trials:
             tried = [*([] if condition is None else [condition]), *pieces]
             faults = ((piece, self._fault_of(piece, first)) for piece in tried)
             return next(f"`{_words(piece)}` {_failing(first, what)}" for piece, what in faults if what)
-        return self._fault_of_whole(action, _first(taken)) if taken and pieces else None
+        return self._fault_of_whole(action, _first(taken)) if taken and (texts or pieces) else None
 
     def fault_together(self, action: CompiledAction, matched: int) -> str | None:
         """Return how the action fails on all of the changes at once, held back until then; None: it does not."""
@@ -225,23 +226,30 @@ def _scene(changes: Sequence[Change], vars: Mapping[str, Json], *, held: int = 0
     return Scene(told=told, setting=setting, context=context_of(told, setting) | {"delivery": {"key": "0" * 32}})
 
 
-def _pieces(part: object) -> Iterator[Piece]:
-    """Yield every value shown in a message; a path is one, because its segments are checked as a whole."""
+def _texts(part: object) -> Iterator[Template | Tree]:
+    """Yield all that an action itself says in a message."""
     match part:
-        case Template(channel="path"):
-            if not part.static:
-                yield part
         case Template() | Tree():
-            yield from part.pieces()
+            yield part
         case Struct():
             for name in part.__struct_fields__:
-                yield from _pieces(getattr(part, name))
+                yield from _texts(getattr(part, name))
         case dict():
             for value in part.values():
-                yield from _pieces(value)
+                yield from _texts(value)
         case tuple():
             for value in part:
-                yield from _pieces(value)
+                yield from _texts(value)
+
+
+def _pieces(text: Template | Tree) -> Iterator[Piece]:
+    """Yield every value shown in a text; a path is one, because its segments are checked as a whole."""
+    match text:
+        case Template(channel="path"):
+            if not text.static:
+                yield text
+        case _:
+            yield from text.pieces()
 
 
 def _matched(match: Match) -> int:
