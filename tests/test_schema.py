@@ -19,7 +19,7 @@ from router.engine.match import CLAUSES
 from router.engine.match.schema import CLAUSE_ABOUT
 from router.engine.match.where import ITEM_KEYS
 from router.engine.rulesfile import ACTION_KEYS, read_rules
-from router.engine.rulesfile.destinations import ONE_OF
+from router.engine.rulesfile.destinations import ONE_OF, TOGETHER
 from router.engine.rulesfile.schema import json_schema
 from router.engine.rulesfile.spec import ACTION_EXAMPLES, DESTINATION_TYPES, LATER
 from router.service.outside import Disk
@@ -219,10 +219,6 @@ def test_action_keys_stand_in_actions_and_in_destinations_of_their_type(type: st
     assert destination(type).keys() <= destination("").keys()
 
 
-def test_nothing_of_a_later_version_is_offered() -> None:
-    assert not {"workflow", "commit"} & table("$defs", "action", "properties").keys()
-
-
 def test_every_clause_is_explained() -> None:
     assert set(CLAUSE_ABOUT) == set(CLAUSES)
     assert table("$defs", "match", "properties").keys() == set(CLAUSES)
@@ -279,15 +275,26 @@ def with_examples(keys: JsonObject) -> Iterator[tuple[str, int, Json]]:
             yield name, number, example
 
 
+def first_example(keys: JsonObject, name: str) -> Json:
+    return cast("list[Json]", cast("JsonObject", keys[name])["examples"])[0]
+
+
 def examples() -> Iterator[str]:
     """Yield TOML in which every example of the schema stands in its place."""
     for name, number, example in with_examples(table("$defs", "source", "properties")):
         secret = "" if name == "secret" else 'secret = "${SECRET}"\n'
         yield f"[sources.{name}-{number}]\n{secret}{name} = {as_toml(example)}\n"
     for type, required in REQUIRED.items():
-        for name, number, example in with_examples(destination(type)):
-            said = {name, *(other for several in ONE_OF.get(type, ()) if name in several for other in several)}
+        keys = destination(type)
+        for name, number, example in with_examples(keys):
+            instead = TOGETHER[type][0] if name in TOGETHER.get(type, ()) else name
+            said = {name, *(other for several in ONE_OF.get(type, ()) if instead in several for other in several)}
             more = "".join(f"{line}\n" for line in required.split("\n") if line.split(" =")[0] not in said)
+            more += "".join(
+                f"{other} = {as_toml(first_example(keys, other))}\n"
+                for other in TOGETHER.get(type, ())
+                if name in TOGETHER[type] and other != name
+            )
             again = "" if name == "type" else f"{name} = {as_toml(example)}\n"
             yield f'[destinations.{type}-{name}-{number}]\ntype = "{type}"\n{more}{again}'
     for name, number, example in with_examples(table("$defs", "match", "properties")):

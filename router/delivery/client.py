@@ -3,6 +3,7 @@
 import logging
 import ssl
 from contextlib import AsyncExitStack
+from datetime import datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Protocol
@@ -45,12 +46,29 @@ class _Way(Struct, frozen=True):
     proxy: Text | None
 
 
+class Reply(Struct, frozen=True):
+    """What came back. `whole` False: the body broke off."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+
 class Clients:
-    """Opens a client for each way that is needed, and closes them all."""
+    """Opens a client for each way that is needed, and closes them all.
+
+    `tokens`: those that GitHub gave to the installations of Apps, and until when they are good.
+    """
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._clients: dict[_Way, httpx.AsyncClient] = {}
+        self.tokens: dict[tuple[Text, ...], tuple[Text, datetime]] = {}
 
     async def __aenter__(self) -> "Clients":
         return self

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
+import aiohttp
 import aiosmtplib
 import httpx
 import msgspec
@@ -15,6 +16,7 @@ from msgspec import Struct
 from router.delivery.guard import AddressRefused
 from router.domain.delivery import Accepted, Outcome, Refused, Rejected, Retry
 
+ENDED: Final = "the connection ended before there was an answer"
 LONGEST_RETRY_AFTER: Final = timedelta(days=1)
 
 _TRANSIENT: Final = frozenset({408, 425, 429})
@@ -97,7 +99,9 @@ def outcome_of(
     return Rejected(said)
 
 
-def github_outcome(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
+def github_outcome(
+    status: int, headers: Mapping[str, str], body: str, now: datetime, *, templated_path: bool = False
+) -> Outcome:
     """Classify an answer of GitHub, which limits rates with 403 and 429.
 
     Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api.
@@ -110,7 +114,7 @@ def github_outcome(status: int, headers: Mapping[str, str], body: str, now: date
     if status in (403, 429) and limited:
         after = retry_after(headers.get("retry-after"), now) or _reset(headers.get("x-ratelimit-reset"), now)
         return Retry(f"{_status_text(status)}: rate limit", after=after or timedelta(minutes=1))
-    return outcome_of(status, headers, now)
+    return outcome_of(status, headers, now, templated_path=templated_path)
 
 
 def slack_outcome(status: int, headers: Mapping[str, str], body: str, now: datetime) -> Outcome:
@@ -179,14 +183,20 @@ def failure(error: Exception) -> Outcome:
         match cause:
             case AddressRefused():
                 return Refused(str(cause))
-            case ssl.SSLCertVerificationError():
-                return Retry(f"TLS: {cause.verify_message}")
+            case ssl.SSLCertVerificationError() if said := getattr(cause, "verify_message", ""):
+                return Retry(f"TLS: {said}")  # aiohttp's own kind says nothing, its cause does
+            case aiohttp.ClientConnectorCertificateError():
+                pass
             case ssl.SSLError():
                 return Retry(f"TLS: {cause.reason or 'failed'}")
             case ConnectionRefusedError():
                 return Retry("connection refused")
+            case aiohttp.ServerDisconnectedError():
+                return Retry(ENDED)
             case ConnectionResetError():
                 return Retry("connection reset")
+            case aiohttp.ClientResponseError() | aiohttp.http_exceptions.HttpProcessingError():
+                return Retry("what came back is not HTTP")
             case aiosmtplib.SMTPResponseException():
                 return smtp_outcome(cause.code, cause.message)
         cause = cause.__cause__ or cause.__context__
@@ -199,7 +209,7 @@ def _by_kind(error: Exception) -> Outcome:
         return Retry("cannot resolve host")
     match error:
         case httpx.RemoteProtocolError() | httpx.ReadError() | aiosmtplib.SMTPServerDisconnected():
-            return Retry("the connection ended before there was an answer")
+            return Retry(ENDED)
         case httpx.ConnectError() | aiosmtplib.SMTPConnectError() | OSError():
             return Retry("cannot connect")
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():

@@ -29,7 +29,10 @@ from router.domain.json import Json
 from router.domain.message import (
     EmailMessage,
     FormBody,
+    GithubCommit,
     GithubDispatch,
+    GithubMessage,
+    GithubWorkflow,
     HttpMessage,
     JsonBody,
     LogMessage,
@@ -97,7 +100,7 @@ def request_of(message: Message, destination: AnyDestination, key: str, root: st
             return _slack(message, destination, root)
         case HttpMessage(), HttpDestination():
             return _http(message, destination, key)
-        case GithubDispatch(), GithubDestination():
+        case GithubDispatch() | GithubWorkflow() | GithubCommit(), GithubDestination():
             return _github(message, destination)
         case EmailMessage(), EmailDestination():
             return _mail(message, destination)
@@ -238,18 +241,74 @@ def _http(message: HttpMessage, destination: HttpDestination, key: str) -> WebRe
             assert_never(message.body)
 
 
-def _github(message: GithubDispatch, destination: GithubDestination) -> WebRequest:
-    """https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event."""
-    dispatch = secret_part(destination.defaults.get("dispatch"))
-    payload = merge(secret_part(dispatch.get("client_payload")), message.client_payload)
-    path = f"/repos/{destination.repository.reveal()}/dispatches"
+def _github(message: GithubMessage, destination: GithubDestination) -> WebRequest:
+    """Sources: https://docs.github.com/en/rest/repos/repos#create-a-repository-dispatch-event,
+    https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event.
+    """
+    defaults = destination.defaults
+    match message:
+        case GithubDispatch():
+            secret = secret_part(secret_part(defaults.get("dispatch")).get("client_payload"))
+            payload = cast("DefaultTree", merge(secret, message.client_payload))
+            body: DefaultTree = {"event_type": message.event_type, "client_payload": payload}
+            return _to_github("POST", destination, "/dispatches", body)
+        case GithubWorkflow():
+            secret = secret_part(secret_part(defaults.get("workflow")).get("inputs"))
+            inputs = cast("DefaultTree", merge(secret, message.inputs))
+            path = f"/actions/workflows/{quote(message.file, safe='')}/dispatches"
+            return _to_github("POST", destination, path, {"ref": message.ref, "inputs": inputs})
+        case GithubCommit():
+            return commit_request(message, destination, None)
+        case _:
+            assert_never(message)
+
+
+def content_request(message: GithubCommit, destination: GithubDestination) -> WebRequest:
+    """Ask for the file that a message is about."""
+    request = _to_github("GET", destination, _contents(message), None)
+    query = {} if message.branch is None else {"ref": Text(message.branch)}
+    return msgspec.structs.replace(request, url=_extended(request.url, "", query))
+
+
+def commit_request(message: GithubCommit, destination: GithubDestination, sha: str | None) -> WebRequest:
+    """Let the file hold the message's content, or be gone; `sha` is that of what it holds now."""
+    body: dict[str, DefaultTree] = {"message": message.message}
+    if message.content is not None:
+        body["content"] = base64.b64encode(message.content.encode()).decode()
+    if message.branch is not None:
+        body["branch"] = message.branch
+    if sha is not None:
+        body["sha"] = sha
+    return _to_github("DELETE" if message.content is None else "PUT", destination, _contents(message), body)
+
+
+def repository_request(destination: GithubDestination) -> WebRequest:
+    return _to_github("GET", destination, "", None)
+
+
+def installation_request(destination: GithubDestination, app_token: Text) -> WebRequest:
+    """Ask for a token of the App's installation, as the App."""
+    assert destination.installation_id is not None
+    asking = msgspec.structs.replace(destination, token=app_token)
+    request = _to_github("POST", asking, "", None)
+    path = f"/app/installations/{quote(destination.installation_id.reveal(), safe='')}/access_tokens"
+    return msgspec.structs.replace(request, url=_extended(destination.base_url, path, {}))
+
+
+def _contents(message: GithubCommit) -> str:
+    return f"/contents/{quote(message.path, safe='/')}"
+
+
+def _to_github(method: str, destination: GithubDestination, path: str, body: DefaultTree) -> WebRequest:
     headers = {
-        "authorization": _bearer(destination.token),
+        "authorization": _bearer(destination.token or Text.secret("")),
         "accept": Text("application/vnd.github+json"),
         "x-github-api-version": Text(GITHUB_VERSION),
     }
-    body: DefaultTree = {"event_type": message.event_type, "client_payload": cast("DefaultTree", payload)}
-    return _json_request("POST", _extended(destination.base_url, path, {}), headers, body)
+    url = _extended(destination.base_url, f"/repos/{destination.repository.reveal()}{path}", {})
+    if body is None:
+        return WebRequest(method=method, url=url, headers=headers, content=TextContent(Text("")))
+    return _json_request(method, url, headers, body)
 
 
 def _mail(message: EmailMessage, destination: EmailDestination) -> Mail:

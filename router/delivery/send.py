@@ -2,15 +2,15 @@
 
 import asyncio
 from datetime import datetime
+from http import HTTPStatus
 from typing import Final, assert_never
 
 import httpx
 import msgspec
 import structlog
-from msgspec import Struct
 
-from router.delivery import mail
-from router.delivery.client import Clients, answer_of
+from router.delivery import github, mail
+from router.delivery.client import Clients, Reply, answer_of
 from router.delivery.outcome import (
     SlackAnswer,
     failure,
@@ -31,27 +31,25 @@ from router.delivery.request import (
     without_secrets,
 )
 from router.domain.delivery import Accepted, Answer, Outcome, Refused, Rejected, Retry
-from router.domain.destination import AnyDestination, HttpDestination, SlackDestination
-from router.domain.message import GithubDispatch, HttpMessage, LogMessage, Message, SlackMessage
+from router.domain.destination import AnyDestination, GithubDestination, HttpDestination, SlackDestination
+from router.domain.message import (
+    GithubCommit,
+    GithubDispatch,
+    GithubWorkflow,
+    HttpMessage,
+    LogMessage,
+    Message,
+    SlackMessage,
+)
 
 log = structlog.get_logger("router.message")
+
+FOR_THE_REST: Final = 0.1
+"""Seconds before an attempt's deadline at which we stop reading an answer: at the deadline it would be none."""
 
 EXCERPT: Final = 2_000
 REASON: Final = 300
 """Characters of an answer, and of the reason it gives, that are kept for people."""
-
-
-class Reply(Struct, frozen=True):
-    """What came back. `whole` False: the body broke off."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-    whole: bool
-
-    @property
-    def text(self) -> str:
-        return self.body.decode(errors="replace")
 
 
 async def send(
@@ -64,9 +62,16 @@ async def send(
     seconds = destination.limits.timeout.total_seconds()
     deadline = asyncio.get_running_loop().time() + seconds
     try:
-        request = request_of(message, destination, key, root)
         async with asyncio.timeout_at(deadline):
+            if isinstance(destination, GithubDestination):
+                exchange = await _exchanges(destination, key, clients, now, deadline)
+                destination = await github.authorized(destination, clients, exchange, now)
+            request = request_of(message, destination, key, root)
             answer = await _attempt(request, message, destination, key, clients, now, deadline)
+        if isinstance(destination, GithubDestination) and answer.status == HTTPStatus.UNAUTHORIZED:
+            github.forget(destination, clients)
+    except github.NoToken as error:
+        answer = error.answer
     except WrongDestination as error:
         answer = Answer(outcome=Refused(str(error)))
     except TimeoutError:
@@ -86,6 +91,10 @@ async def _attempt(
     deadline: float,
 ) -> Answer:
     match request:
+        case WebRequest() if isinstance(message, GithubCommit) and isinstance(destination, GithubDestination):
+            return await github.commit(
+                message, destination, await _exchanges(destination, key, clients, now, deadline), now
+            )
         case WebRequest():
             client = await clients.of(destination.limits)
             reply = await _exchange(_signed(request, destination, key, now), client, deadline)
@@ -126,12 +135,24 @@ def _signed(request: WebRequest, destination: AnyDestination, key: str, now: dat
     return httpx.Request(request.method, request.url.reveal(), headers=headers, content=body)
 
 
+async def _exchanges(
+    destination: AnyDestination, key: str, clients: Clients, now: datetime, deadline: float
+) -> github.Exchange:
+    """Return what sends one request of several of an attempt."""
+    client = await clients.of(destination.limits)
+
+    async def exchange(request: WebRequest) -> Reply:
+        return await _exchange(_signed(request, destination, key, now), client, deadline)
+
+    return exchange
+
+
 async def _exchange(request: httpx.Request, client: httpx.AsyncClient, deadline: float) -> Reply:
-    """A body that breaks off changes nothing about a status that has been said."""
+    """A body that breaks off, or takes too long, changes nothing about a status that has been said."""
     response = await client.send(request, stream=True)
     try:
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline - FOR_THE_REST):
                 body, whole = await answer_of(response), True
         except (httpx.HTTPError, TimeoutError):
             body, whole = b"", False
@@ -147,7 +168,7 @@ def _outcome(reply: Reply, message: Message, destination: AnyDestination, now: d
             return slack_api_outcome(reply.status, reply.headers, reply.text, now, templated_channel=templated)
         case SlackMessage():
             return slack_outcome(reply.status, reply.headers, reply.text, now)
-        case GithubDispatch():
+        case GithubDispatch() | GithubWorkflow():
             return github_outcome(reply.status, reply.headers, reply.text, now)
         case HttpMessage():
             return outcome_of(

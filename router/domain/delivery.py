@@ -24,6 +24,7 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     `message` None: it could not be rendered (status dead) or its `if` said no (status skipped); `reason` says why.
     Where a templated `to` came to no destination, `destination` is what it came to, or the template if it failed.
     `order`: deliveries of one destination that share it go one after the other. None: it waits for no other.
+    `lane`: those of one destination that share it are never sent at the same time, whatever their order.
     """
 
     key: str
@@ -38,6 +39,7 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     reason: str = ""
     about_trouble: bool = False
     order: str | None = None
+    lane: str | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):

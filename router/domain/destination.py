@@ -92,8 +92,13 @@ class HttpDestination(Destination, frozen=True, kw_only=True):
 
 
 class GithubDestination(Destination, frozen=True, kw_only=True):
+    """Either a `token`, or a GitHub App: `app_id`, `installation_id` and `private_key` (PEM)."""
+
     repository: Text
-    token: Text
+    token: Text | None = None
+    app_id: Text | None = None
+    installation_id: Text | None = None
+    private_key: Text | None = None
     base_url: Text = Text("https://api.github.com")
 
     @property

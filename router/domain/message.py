@@ -62,6 +62,27 @@ class GithubDispatch(Struct, frozen=True, kw_only=True, tag="github-dispatch"):
     client_payload: JsonObject
 
 
+class GithubWorkflow(Struct, frozen=True, kw_only=True, tag="github-workflow"):
+    """A workflow_dispatch of the workflow `file`, at most 25 inputs."""
+
+    file: str
+    ref: str
+    inputs: dict[str, str] = {}
+
+
+class GithubCommit(Struct, frozen=True, kw_only=True, tag="github-commit"):
+    """One file of a repository shall hold `content`; None: it shall be gone. `branch` None: the default branch.
+
+    `templated_branch` tells that a template made the branch (that there is none then speaks of this message only).
+    """
+
+    path: str
+    content: str | None
+    message: str
+    branch: str | None = None
+    templated_branch: bool = False
+
+
 class EmailMessage(Struct, frozen=True, kw_only=True, tag="email"):
     """`thread` names the conversation (one per prompt); `headers` are extra ones, without newlines.
 
@@ -82,4 +103,5 @@ class LogMessage(Struct, frozen=True, kw_only=True, tag="log"):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-Message: TypeAlias = SlackMessage | HttpMessage | GithubDispatch | EmailMessage | LogMessage
+GithubMessage: TypeAlias = GithubDispatch | GithubWorkflow | GithubCommit
+Message: TypeAlias = SlackMessage | HttpMessage | GithubMessage | EmailMessage | LogMessage

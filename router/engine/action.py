@@ -18,7 +18,9 @@ from router.domain.message import (
     DestinationType,
     EmailMessage,
     FormBody,
+    GithubCommit,
     GithubDispatch,
+    GithubWorkflow,
     HttpMessage,
     JsonBody,
     LogMessage,
@@ -27,12 +29,12 @@ from router.domain.message import (
     SlackMessage,
 )
 from router.domain.problem import RouterError
-from router.engine import builtin, slack
+from router.engine import builtin, github, slack
 from router.engine.context import Context, Setting, Told
-from router.engine.defaults import merge, plain, secret_part
+from router.engine.defaults import merge, plain, revealed, secret_part
 from router.engine.rulesfile import ACTION_KEYS
 from router.engine.rulesfile.positions import Line, has
-from router.engine.rulesfile.spec import LOG_LEVELS, METHODS
+from router.engine.rulesfile.spec import LOG_LEVELS, METHODS, ON_DELETE
 from router.engine.suggest import suggestion
 from router.engine.template import (
     MAX_OUTPUT,
@@ -91,7 +93,7 @@ class SlackWriter(Struct, frozen=True, kw_only=True):
             plain=self.text is None,
             blocks=blocks,
             color=self.color.render(scene.context) if self.color else None,
-            channel=self._channel(scene.context),
+            channel=self._channel(scene),
             templated_channel=self.channel is not None and not self.channel.static,
             thread=_thread(scene.told) if self.threaded else None,
         )
@@ -109,13 +111,8 @@ class SlackWriter(Struct, frozen=True, kw_only=True):
             raise MessageError(f"not what Slack takes: {'; '.join(faults)}")
         return fitted
 
-    def _channel(self, context: Context) -> str | None:
-        if self.channel is None:
-            return None
-        channel = self.channel.render(context).strip()
-        if not channel:
-            raise MessageError("`channel` came to nothing")
-        return channel
+    def _channel(self, scene: Scene) -> str | None:
+        return None if self.channel is None else _filled("channel", self.channel, scene)
 
 
 class HttpWriter(Struct, frozen=True, kw_only=True):
@@ -151,18 +148,75 @@ class HttpWriter(Struct, frozen=True, kw_only=True):
                 return RawBody("" if value is None else value if isinstance(value, str) else _compact(value))
 
 
-class GithubWriter(Struct, frozen=True, kw_only=True):
+class DispatchWriter(Struct, frozen=True, kw_only=True):
+    """`keys` and `size`: what of the payload is secret, and joins it when it is sent."""
+
     event_type: Template | None
     client_payload: Tree | None
+    keys: int
+    size: int
 
     def message(self, scene: Scene) -> Message:
         payload = self.client_payload.render(scene.context) if self.client_payload else builtin.http_body(scene.context)
-        return GithubDispatch(
-            event_type=(
-                self.event_type.render(scene.context) if self.event_type else builtin.github_event_type(scene.told)
-            ),
-            client_payload=cast("Mapping[str, Json]", payload),
+        type = self.event_type.render(scene.context) if self.event_type else builtin.github_event_type(scene.told)
+        try:
+            fitted = github.fitted_payload(cast("JsonObject", payload), keys=self.keys, size=self.size)
+        except github.TooLarge as error:
+            raise MessageError(f"`client_payload` has {error}") from error
+        return GithubDispatch(event_type=type[: github.LONGEST_EVENT_TYPE], client_payload=fitted)
+
+
+class WorkflowWriter(Struct, frozen=True, kw_only=True):
+    file: str
+    ref: Template
+    inputs: dict[str, Template]
+
+    def message(self, scene: Scene) -> Message:
+        try:
+            inputs = github.fitted_inputs({name: one.render(scene.context) for name, one in self.inputs.items()})
+        except github.TooLarge as error:
+            raise MessageError(f"`inputs` has {error}") from error
+        return GithubWorkflow(file=self.file, ref=_filled("ref", self.ref, scene), inputs=inputs)
+
+
+class CommitWriter(Struct, frozen=True, kw_only=True):
+    """`literal`: how the path begins before a template inserts something."""
+
+    path: Template
+    literal: str
+    content: Template | None
+    commit_message: Template | None
+    branch: Template | None
+    keep: bool
+
+    def message(self, scene: Scene) -> Message:
+        path = self.path.render(scene.context).strip("/")
+        if fault := github.path_fault(path, self.literal.lstrip("/")):
+            raise MessageError(f"the path `{path[:200]}` {fault}")
+        message = self.commit_message.render(scene.context) if self.commit_message else ""
+        return GithubCommit(
+            path=path,
+            content=self._content(scene),
+            message=message.strip() or builtin.one_line(scene.told, scene.setting),
+            branch=_filled("branch", self.branch, scene) if self.branch else None,
+            templated_branch=self.branch is not None and not self.branch.static,
         )
+
+    def _content(self, scene: Scene) -> str | None:
+        """Return what the file shall hold; None: nothing, it shall go. Raises Skipped where it shall stay as it is."""
+        told = scene.told[-1]
+        if told.change.action == "deleted":
+            if self.keep:
+                raise Skipped("`on_delete` says that the file is kept")
+            if told.change.versions_left != 0 and told.label not in told.change.labels_removed:
+                raise Skipped("other versions of the prompt are left, or may be, so its file is kept")
+            return None
+        if self.content:
+            return self.content.render(scene.context)
+        content = builtin.file_content(told)
+        if content is None:
+            raise MessageError("the event does not say the text that the file should hold")
+        return content
 
 
 class EmailWriter(Struct, frozen=True, kw_only=True):
@@ -220,6 +274,7 @@ class LogWriter(Struct, frozen=True, kw_only=True):
         return msgspec.convert({"type": "log", "text": text, "level": self.level}, LogMessage)
 
 
+GithubWriter: TypeAlias = DispatchWriter | WorkflowWriter | CommitWriter
 Writer: TypeAlias = SlackWriter | HttpWriter | GithubWriter | EmailWriter | LogWriter
 
 
@@ -292,6 +347,11 @@ def order_of(target: Target, scene: Scene) -> str | None:
     return _thread(scene.told) if target.ordered else None
 
 
+def lane_of(message: Message) -> str | None:
+    """Return what names the lane of a message: of those that share one, one is sent at a time."""
+    return f"branch {message.branch or ''}" if isinstance(message, GithubCommit) else None
+
+
 def compile_action(
     table: Mapping[str, Json],
     position: int,
@@ -319,7 +379,8 @@ def compile_action(
         destination = destinations[name]
         reader = _Reader(table, destination, vars)
         writer = _compile_writer(reader, destination)
-        ordered = destination.limits.ordered or (isinstance(writer, SlackWriter) and writer.threaded)
+        ordered = destination.limits.ordered or isinstance(writer, CommitWriter)
+        ordered = ordered or (isinstance(writer, SlackWriter) and writer.threaded)
         targets.append(Target(destination=name, type=destination.type, writer=writer, ordered=ordered))
         faults += reader.faults
     action = CompiledAction(key=key, position=position, condition=condition, to=to, targets=tuple(targets))
@@ -399,6 +460,11 @@ class _Reader:
             self.fault((*path, Line(error.line)), str(error))
         return None
 
+    def part(self, table: Mapping[str, Json], path: Path, channel: Channel) -> Template | None:
+        """Return what stands in a table of the action at the end of `path`; None: nothing that can be used."""
+        key = str(path[-1])
+        return self._template(table[key], channel, path) if key in table else None
+
     def templates(self, key: str, channel: Channel) -> dict[str, Template]:
         table = self.merged.get(key, {})
         if not isinstance(table, dict):
@@ -448,7 +514,7 @@ def _compile_writer(reader: _Reader, destination: AnyDestination) -> Writer:
         case "http":
             return _http_writer(reader)
         case "github":
-            return _github_writer(reader)
+            return _github_writer(reader, destination)
         case "email":
             return _email_writer(reader, destination)
         case "log":
@@ -514,21 +580,86 @@ def _expected_status(reader: _Reader) -> tuple[int, ...]:
     return tuple(cast("list[int]", codes))
 
 
-def _github_writer(reader: _Reader) -> GithubWriter:
-    dispatch = reader.merged.get("dispatch", {})
-    if not isinstance(dispatch, dict):
-        reader.fault(("dispatch",), "expected a table with `event_type` and `client_payload`")
-        dispatch = {}
-    for name in dispatch:
-        if name not in ("event_type", "client_payload"):
-            reader.fault(("dispatch", name), "unknown key; `dispatch` takes `event_type` and `client_payload`")
-    event_type = None
-    if "event_type" in dispatch:
-        event_type = reader._template(dispatch["event_type"], "text", ("dispatch", "event_type"))
+_GITHUB_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "dispatch": ("event_type", "client_payload"),
+    "workflow": ("file", "ref", "inputs"),
+    "commit": ("path", "content", "message", "branch", "on_delete"),
+}
+
+
+def _github_writer(reader: _Reader, destination: AnyDestination) -> GithubWriter:
+    kinds = [kind for kind in _GITHUB_KEYS if kind in reader.table] or [
+        kind for kind in _GITHUB_KEYS if reader.has(kind)
+    ]
+    if len(kinds) > 1:
+        reader.fault((kinds[1],), f"one of them only: `{kinds[0]}` is given as well")
+    kind = kinds[0] if kinds else "dispatch"
+    table = reader.merged.get(kind, {})
+    keys = _GITHUB_KEYS[kind]
+    if not isinstance(table, dict):
+        reader.fault((kind,), f"expected a table with {' and '.join(f'`{key}`' for key in keys)}")
+        table = {}
+    for name in table:
+        if name not in keys:
+            reader.fault((kind, name), f"unknown key; `{kind}` takes {', '.join(f'`{key}`' for key in keys)}")
+    match kind:
+        case "dispatch":
+            return _dispatch_writer(reader, table, destination)
+        case "workflow":
+            return _workflow_writer(reader, table)
+        case _:
+            return _commit_writer(reader, table)
+
+
+def _dispatch_writer(reader: _Reader, table: Mapping[str, Json], destination: AnyDestination) -> DispatchWriter:
     payload = None
-    if "client_payload" in dispatch:
-        payload = reader.subtree(dispatch["client_payload"], "text", ("dispatch", "client_payload"), dict)
-    return GithubWriter(event_type=event_type, client_payload=payload)
+    if "client_payload" in table:
+        payload = reader.subtree(table["client_payload"], "text", ("dispatch", "client_payload"), dict)
+    secret = secret_part(secret_part(destination.defaults.get("dispatch")).get("client_payload"))
+    return DispatchWriter(
+        event_type=reader.part(table, ("dispatch", "event_type"), "text"),
+        client_payload=payload,
+        keys=len(secret),
+        size=len(msgspec.json.encode(revealed(secret))),
+    )
+
+
+def _workflow_writer(reader: _Reader, table: Mapping[str, Json]) -> WorkflowWriter:
+    file = table.get("file")
+    if not isinstance(file, str) or not re.fullmatch(r"[\w. -]+", file):
+        reader.fault(("workflow", "file"), 'expected the name of a workflow\'s file, such as "deploy.yml"')
+    ref = reader.part(table, ("workflow", "ref"), "header")
+    if ref is None:
+        reader.fault(("workflow", "ref"), 'expected the branch or tag to run on, such as "main"')
+    inputs = table.get("inputs", {})
+    if not isinstance(inputs, dict):
+        reader.fault(("workflow", "inputs"), "expected a table")
+        inputs = {}
+    # GitHub takes strings only
+    words = {name: value if isinstance(value, str) else _compact(value) for name, value in inputs.items()}
+    found = {name: reader.part(words, ("workflow", "inputs", name), "text") for name in words}
+    return WorkflowWriter(
+        file=str(file),
+        ref=ref or compile_template("", "text", vars={}),
+        inputs={name: template for name, template in found.items() if template},
+    )
+
+
+def _commit_writer(reader: _Reader, table: Mapping[str, Json]) -> CommitWriter:
+    path = reader.part(table, ("commit", "path"), "text")
+    if path is None:
+        reader.fault(("commit", "path"), 'expected the path of a file, such as "prompts/{{ prompt.name }}.txt"')
+    on_delete = table.get("on_delete", "delete")
+    if on_delete not in ON_DELETE:
+        reader.fault(("commit", "on_delete"), f"expected one of {', '.join(ON_DELETE)}")
+    return CommitWriter(
+        path=path or compile_template("", "text", vars={}),
+        literal=re.split(r"\{[{%#]", str(table.get("path", "")))[0],
+        content=reader.part(table, ("commit", "content"), "text"),
+        commit_message=reader.part(table, ("commit", "message"), "text"),
+        branch=reader.part(table, ("commit", "branch"), "header"),
+        keep=on_delete == "keep",
+    )
 
 
 def _email_writer(reader: _Reader, destination: AnyDestination) -> EmailWriter:
@@ -567,6 +698,13 @@ def checked_path(template: Template, context: Context) -> str:
                 f"the path `{path[:200]}` has a segment that is empty, `.`, `..` or has control characters"
             )
     return path
+
+
+def _filled(key: str, template: Template, scene: Scene) -> str:
+    value = template.render(scene.context).strip()
+    if not value:
+        raise MessageError(f"`{key}` came to nothing")
+    return value
 
 
 def _thread(told: Sequence[Told]) -> str | None:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from markupsafe import escape
+from msgspec import UNSET
 
 from router.domain.destination import ContentShown
 from router.domain.json import Json, JsonObject
@@ -297,6 +298,16 @@ def _slim(change: Context) -> Context:
     if isinstance(prompt, dict):
         prompt = {key: value for key, value in prompt.items() if key not in _BULKY_OF_PROMPT}
     return {key: value for key, value in change.items() if key not in _BULKY} | {"prompt": prompt}
+
+
+def file_content(told: Told) -> str | None:
+    """Return a prompt's text as a file; of a chat prompt its messages as JSON. None: it is not known."""
+    content = told.change.version.content if told.change.version else None
+    if content is None or content.prompt is UNSET or content.prompt is None:
+        return None
+    if isinstance(content.prompt, str):
+        return content.prompt if content.prompt.endswith("\n") else f"{content.prompt}\n"
+    return msgspec.json.format(msgspec.json.encode(content.prompt), indent=2).decode() + "\n"
 
 
 def github_event_type(told: Sequence[Told]) -> str:

@@ -15,7 +15,7 @@ from router.domain.delivery import NewDelivery
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, Firing, Later, RuleAnswer, RuleVerdict
-from router.engine.action import CompiledAction, Nowhere, Scene, Skipped, Target, order_of, write
+from router.engine.action import CompiledAction, Nowhere, Scene, Skipped, Target, lane_of, order_of, write
 from router.engine.context import Told, context_of
 from router.engine.firing import digest, firings_of
 from router.engine.ruleset import Rule, Ruleset
@@ -155,7 +155,8 @@ def _delivery(
             return msgspec.structs.replace(delivery, status="skipped", reason="its `if` is false")
         if isinstance(target, Nowhere):
             return msgspec.structs.replace(delivery, status="dead", reason=target.reason)
-        return msgspec.structs.replace(delivery, message=write(target.writer, scene))
+        message = write(target.writer, scene)
+        return msgspec.structs.replace(delivery, message=message, lane=lane_of(message))
     except Skipped as reason:
         return msgspec.structs.replace(delivery, status="skipped", reason=str(reason))
     except RouterError as error:

@@ -85,6 +85,7 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
             "prompt": prompt,
             "about_trouble": delivery.about_trouble,
             "order_key": delivery.order,
+            "lane": delivery.lane,
             "attempts": 0,
             "fence": 0,
         }
@@ -311,15 +312,16 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
         return []
     type_, lease_until = want.type, now + duration_ms(want.lease)
     due = (
-        select(deliveries.c.seq)
+        select(deliveries.c.seq, deliveries.c.lane)
         .where(DELIVERY_WAITS, deliveries.c.destination == name, deliveries.c.type == type_)
         .where(deliveries.c.due_at <= now, deliveries.c.queued_at > now - duration_ms(want.max_age))
         .where(or_(deliveries.c.order_key.is_(None), ~exists(order.in_front_of(deliveries))))
+        .where(or_(deliveries.c.lane.is_(None), ~order.in_its_lane(deliveries)))
         .order_by(deliveries.c.due_at, deliveries.c.seq)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-    picked = connection.execute(due).scalars().all()
+    picked = order.first_of_each_lane((seq, lane) for seq, lane in connection.execute(due))
     claims: dict[int, Claim] = {}
     for some in batched(picked):
         taken = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Exists, FromClause, Select, and_, exists, or_, select, update
 
 from router.domain.delivery import WAITING
 from router.storage.clock import Millis
@@ -28,6 +28,28 @@ def in_front_of(waiting: FromClause) -> Select[tuple[str]]:
         .limit(1)
         .correlate(waiting)
     )
+
+
+def in_its_lane(waiting: FromClause) -> Exists:
+    """Is another one of a waiting delivery's lane being sent?"""
+    return exists(
+        select(_other.c.seq)
+        .where(
+            _other.c.destination == waiting.c.destination,
+            _other.c.type == waiting.c.type,
+            _other.c.lane == waiting.c.lane,
+            _other.c.status == "sending",
+        )
+        .correlate(waiting)
+    )
+
+
+def first_of_each_lane(found: Iterable[tuple[int, str | None]]) -> list[int]:
+    """Return those of (number, lane) that may be sent at the same time."""
+    first: dict[str | int, int] = {}
+    for seq, lane in found:
+        first.setdefault(seq if lane is None else lane, seq)
+    return list(first.values())
 
 
 def overtake(connection: Connection, delivered: int, now: Millis) -> None:

@@ -266,6 +266,7 @@ deliveries = Table(
     Column("fence", BigInteger, nullable=False),
     Column("lease_until", BigInteger),
     Column("order_key", Words),  # those of one destination that share it go one after the other
+    Column("lane", Words),  # those of one destination that share it are never sent at the same time
     Column("message", Words),
     UniqueConstraint("firing", "action", "destination"),
     _one_of("status", DELIVERY_STATUSES),

@@ -101,6 +101,7 @@ def delivery(
     action: str = "a-1",
     message: Message | None = MOVED,
     order: str | None = None,
+    lane: str | None = None,
 ) -> NewDelivery:
     return NewDelivery(
         key=key,
@@ -114,6 +115,7 @@ def delivery(
         message=message,
         reason="" if message else "the template failed",
         order=order,
+        lane=lane,
     )
 
 

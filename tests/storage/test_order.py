@@ -93,3 +93,17 @@ def test_an_order_is_kept_by_two_workers(url: str, store: Store) -> None:
                 seen.append(claim.key)
                 settle(store, claim, Accepted())
     assert seen == names
+
+
+def test_of_one_lane_one_is_sent_at_a_time_and_none_overtakes_another(store: Store) -> None:
+    lanes = [delivery(f"k-{n}", action=str(n), lane="branch main" if n < 3 else None) for n in range(4)]
+    enqueue(store, *lanes)
+    store.put_in_force({"team": "log"}, ["team"]).result()
+    first = claim_all(store)
+    assert [claim.key for claim in first] == ["k-0", "k-3"]
+    assert claim_all(store) == []
+    settle(store, first[0], Accepted())
+    assert [claim.key for claim in claim_all(store)] == ["k-1"]
+    again = store.delivery("k-0")
+    assert again is not None
+    assert again.delivery.status == "delivered"

@@ -28,8 +28,14 @@ from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINA
 from router.engine.suggest import suggestion
 
 SLACK_RATE: Final = Rate(1, timedelta(seconds=1))
-ONE_OF: Final[Mapping[DestinationType, tuple[tuple[str, ...], ...]]] = {"slack": (("webhook_url", "token"),)}
+ONE_OF: Final[Mapping[DestinationType, tuple[tuple[str, ...], ...]]] = {
+    "slack": (("webhook_url", "token"),),
+    "github": (("token", "app_id"),),
+}
 """Keys of which a destination has exactly one."""
+
+TOGETHER: Final[Mapping[DestinationType, tuple[str, ...]]] = {"github": ("app_id", "installation_id", "private_key")}
+"""Keys that say nothing without each other."""
 
 SECRETS_IN: Final[Mapping[DestinationType, tuple[tuple[Path, ...], tuple[Path, ...]]]] = {
     "slack": ((("channel",),), ()),
@@ -87,6 +93,10 @@ def _destination(reader: Reader, name: str) -> AnyDestination | None:
         return None
     for several in ONE_OF.get(type, ()):
         _one_of(reader, path, table, several)
+    together = TOGETHER.get(type, ())
+    for name in together:
+        if name not in table and any(other in table for other in together):
+            reader.fault(path, f"`{name}` is missing: {' and '.join(f'`{one}`' for one in together)} go together")
     return _BUILD[type](name=name, limits=Limits(**limits), defaults=defaults, **fields)
 
 

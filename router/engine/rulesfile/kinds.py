@@ -115,6 +115,13 @@ def _credential(value: DefaultTree) -> Text:
     return _masked(_line(value))
 
 
+def _pem(value: DefaultTree) -> Text:
+    text = _secret(value)
+    if not isinstance(text, Placeholder) and "PRIVATE KEY-----" not in text.reveal():
+        raise Unfit
+    return text
+
+
 def _optional_secret(value: DefaultTree) -> Text | None:
     return _credential(value) if _as_text(value).reveal() else None
 
@@ -399,6 +406,15 @@ def _one_or_several(schema: JsonObject) -> JsonObject:
 
 STRING = Kind(wanted="a string", read=_string, schema={"type": "string"}, text=True)
 FILLED = Kind(wanted="a string", read=_filled, schema=A_STRING, text=True)
+FILLED_TEXT = Kind(wanted="a string", read=_line, schema=A_STRING, text=True)
+PEM = Kind(
+    wanted="a private key as PEM",
+    read=_pem,
+    schema=A_STRING,
+    text=True,
+    secret=True,
+    examples=("${file:/run/secrets/github-app.pem}",),
+)
 BOOL = Kind(wanted="true or false", read=_bool, schema={"type": "boolean"}, examples=(True, False))
 PORT = Kind(
     wanted="a port number from 0 to 65535",

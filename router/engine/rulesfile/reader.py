@@ -144,7 +144,7 @@ class Reader:
 
     def contents(self, path: Path, key: str, value: DefaultTree) -> DefaultTree:
         """Return what the file of `{ file = "…" }` holds; every other value as it is."""
-        if key == "dispatch" and isinstance(value, dict):
+        if key in ("dispatch", "commit") and isinstance(value, dict):
             return {name: self.contents((*path, name), name, inner) for name, inner in value.items()}
         if key not in TEXT_FILES | TREE_FILES or not isinstance(value, dict) or value.keys() != {"file"}:
             return value

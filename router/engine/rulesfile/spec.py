@@ -26,11 +26,13 @@ from router.engine.rulesfile.kinds import (
     DURATION,
     DURATIONS,
     FILLED,
+    FILLED_TEXT,
     HOURS,
     HTTP_URL,
     KEY,
     OPEN,
     OPTIONAL_SECRET,
+    PEM,
     PORT,
     POSITIVE_DURATION,
     PROXY,
@@ -59,6 +61,7 @@ Group: TypeAlias = Literal["version", "prompt"]
 
 DESTINATION_TYPES: Final[tuple[DestinationType, ...]] = get_args(DestinationType)
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+ON_DELETE: Final = ("delete", "keep")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -196,7 +199,12 @@ DESTINATIONS: Final[Mapping[DestinationType, Keys]] = {
     },
     "github": {
         "repository": Key(kind=REPOSITORY, about='Such as "acme/prompts".', required=True),
-        "token": Key(kind=CREDENTIAL, about="A token that may write to the repository.", required=True),
+        "token": Key(kind=CREDENTIAL, about="A token that may write to the repository; or give a GitHub App."),
+        "app_id": Key(kind=FILLED_TEXT, about="The id (or client id) of a GitHub App.", examples=("123456",)),
+        "installation_id": Key(
+            kind=FILLED_TEXT, about="The App's installation that may write to the repository.", examples=("7654321",)
+        ),
+        "private_key": Key(kind=PEM, about="The App's private key, a PEM: ${file:…} is best."),
         "base_url": Key(kind=HTTP_URL, about="The API of GitHub Enterprise."),
     },
     "email": {
@@ -316,8 +324,49 @@ ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] =
                 "additionalProperties": False,
             },
         ),
-        "workflow": ("A workflow_dispatch.", OPEN),
-        "commit": ("A file per prompt, kept in the repository.", OPEN),
+        "workflow": (
+            "A workflow_dispatch.",
+            {
+                "type": "object",
+                "properties": {
+                    "file": described("The workflow's file name.", A_STRING, "eval.yml"),
+                    "ref": described("The branch or tag it runs on, a template.", A_STRING, "main"),
+                    "inputs": described(
+                        "A tree whose strings are templates; at most 25 keys.", OPEN, {"prompt": "{{ prompt.name }}"}
+                    ),
+                },
+                "additionalProperties": False,
+            },
+        ),
+        "commit": (
+            "A file per prompt, kept in the repository.",
+            {
+                "type": "object",
+                "properties": {
+                    "path": described(
+                        "The file, a template; values are cleaned like URL segments.",
+                        A_STRING,
+                        "prompts/{{ prompt.name }}.md",
+                    ),
+                    "content": described(
+                        "What stands in the file, a template.",
+                        _TEXT_OR_FILE,
+                        "{{ prompt.text }}",
+                        {"file": "prompt.md"},
+                    ),
+                    "message": described(
+                        "The commit message, a template.", _TEXT, "{{ prompt.name }} v{{ prompt.version }}"
+                    ),
+                    "branch": described("The branch (the repository's default one).", A_STRING, "main"),
+                    "on_delete": described(
+                        "What becomes of the file when the prompt is deleted (delete).",
+                        {"enum": list(ON_DELETE)},
+                        "keep",
+                    ),
+                },
+                "additionalProperties": False,
+            },
+        ),
     },
     "email": {
         "recipients": ("Addresses; templated ones only within `allowed_domains`.", _RECIPIENTS),
@@ -363,6 +412,8 @@ ACTION_EXAMPLES: Final[Mapping[str, tuple[Json, ...]]] = {
     "body": ("{{ prompt.text }}",),
     "expect": ({"status": [200, 409]},),
     "dispatch": ({"event_type": "prompt-promoted", "client_payload": {"name": "{{ prompt.name }}"}},),
+    "workflow": ({"file": "eval.yml", "ref": "main", "inputs": {"prompt": "{{ prompt.name }}"}},),
+    "commit": ({"path": "prompts/{{ prompt.name }}.md", "content": "{{ prompt.text }}"},),
     "recipients": (["llm-oncall@example.com"],),
     "cc": (["prompts@example.com"],),
     "subject": ("{{ prompt.name }} moved to v{{ prompt.version }}",),
@@ -371,7 +422,7 @@ ACTION_EXAMPLES: Final[Mapping[str, tuple[Json, ...]]] = {
 }
 """Ways to write the action keys, for editors."""
 
-TEXT_FILES: Final = frozenset({"text", "html", "body"})
+TEXT_FILES: Final = frozenset({"text", "html", "body", "content"})
 TREE_FILES: Final = frozenset({"blocks", "json", "form", "client_payload"})
 """The keys of an action that may be `{ file = "…" }`: template text, or a JSON or TOML tree of it."""
 
@@ -381,7 +432,6 @@ NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
 
 LATER: Final[Mapping[str, frozenset[str]]] = {
     "store": frozenset({"spool"}),
-    "github": frozenset({"app_id", "installation_id", "private_key", "workflow", "commit"}),
     "expect": frozenset({"where"}),
     "destination": frozenset({'type = "apprise"'}),
 }

@@ -208,6 +208,7 @@ def upgrade() -> None:
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger()),
         sa.Column("order_key", sa.Text()),
+        sa.Column("lane", sa.Text()),
         sa.Column("message", sa.Text()),
         sa.CheckConstraint("(status = 'sending') = (lease_until IS NOT NULL)", name=op.f("deliveries_lease_check")),
         sa.CheckConstraint(
