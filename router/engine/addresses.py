@@ -1,9 +1,15 @@
 """Which addresses belong to the public Internet."""
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_NOT_GLOBAL: Final = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments, and the metadata of some clouds
+    IPv6Network("::/96"),  # IPv4-compatible, long deprecated
+    IPv6Network("64:ff9b:1::/48"),  # NAT64 of a local network
+)
+"""What older Pythons, or all, take for global addresses."""
 
 
 def is_public(address: str) -> bool:
@@ -12,7 +18,7 @@ def is_public(address: str) -> bool:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return all(one.is_global and not one.is_multicast for one in _unwrapped(parsed))
+    return all(map(_is_global, _unwrapped(parsed)))
 
 
 def is_literal(host: str) -> bool:
@@ -28,6 +34,10 @@ def is_literally_private(host: str) -> bool:
     """Return whether `host` can be seen to be none of the public Internet, without asking anybody."""
     name = host.strip("[]").rstrip(".").lower()
     return name == "localhost" or name.endswith(".localhost") or (is_literal(name) and not is_public(name))
+
+
+def _is_global(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_GLOBAL)
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
