@@ -63,3 +63,23 @@ async def test_attempts_that_ran_out_of_time_never_harm_later_ones(receiver: Rec
         go_on.set()
         answers = await asyncio.gather(*(attempt(destination(receiver), clients) for _ in range(50)))
     assert [type(answer.outcome) for answer in answers] == [Accepted] * 50
+
+
+async def test_a_proxy_gets_the_request_and_resolves_the_name_itself(receiver: Receiver) -> None:
+    limits = Limits(proxy=Text.secret(receiver.url))
+    to = HttpDestination(name="sink", limits=limits, url=Text("http://only-the-proxy-knows.invalid/hook"))
+    async with Clients() as clients:
+        assert isinstance((await attempt(to, clients)).outcome, Accepted)
+    assert [arrived.path for arrived in receiver.arrived] == ["http://only-the-proxy-knows.invalid/hook"]
+
+
+async def test_the_proxy_of_the_environment_is_used_only_if_asked_for(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", receiver.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for proxy, count in ((None, 0), (Text("env"), 1)):
+        to = HttpDestination(name="sink", limits=Limits(proxy=proxy), url=Text("http://elsewhere.invalid/"))
+        async with Clients() as clients:
+            await attempt(to, clients)
+        assert len(receiver.arrived) == count
