@@ -307,7 +307,11 @@ def test_a_slack_message_may_be_a_file_of_blocks() -> None:
     assert problems(rule('{ to = "team", blocks = { file = "b.toml" } }')) == [
         "b.toml:1: rules[0].actions[0].blocks: expected a list"
     ]
-    write("b.json", '[{"type": "divider"}, {"$for": "m in change.moved", "$do": {"type": "{{ m.label }}"}}]')
+    write(
+        "b.json",
+        '[{"type": "divider"}, {"$for": "m in change.moved", "$do": '
+        '{"type": "header", "text": {"type": "plain_text", "text": "{{ m.label }}"}}}]',
+    )
     (writer,) = writers(rule('{ to = "team", blocks = { file = "b.json" } }'))
     assert isinstance(writer, SlackWriter)
     assert writer.blocks is not None

@@ -225,7 +225,8 @@ def test_a_named_action_needs_a_value_for_one_of_its_rules_only() -> None:
 
 def test_names_that_a_template_makes_itself_are_not_those_of_the_context() -> None:
     loop = "{% for label in prompt.labels %}{{ label }}{% endfor %}{% set author = 1 %}{{ author }}"
-    body = "blocks = [{ '$for' = 'label in prompt.labels if label', '$do' = { a = '{{ label }}' } }]"
+    block = "{ type = 'header', text = { type = 'plain_text', text = '{{ label }}' } }"
+    body = f"blocks = [{{ '$for' = 'label in prompt.labels if label', '$do' = {block} }}]"
     more = 'match = { action = "deleted", prompt_type = "chat" }'
     assert warnings(rule(f"{{ to = 'team', text = '{loop}', {body} }}", more=more)) == []
 

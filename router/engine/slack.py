@@ -3,6 +3,7 @@
 Sources: https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.dev/reference/methods/chat.postMessage.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
@@ -20,6 +21,8 @@ LONGEST_FIELD: Final = 2_000
 LONGEST_HEADER: Final = 150
 
 FENCE: Final = "```"
+
+Block.logger.setLevel(logging.ERROR)  # below that it quotes whole blocks, and with them what a prompt says
 
 
 def cut(value: str, length: int) -> str:
