@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from router.domain.event import PromptKey
 from router.domain.json import Json
 from router.domain.problem import RulesError
-from router.engine.action import HttpWriter, LogWriter, SlackWriter, Writer
 from router.engine.preview import preview
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile.inserted import tree_of
+from router.engine.writers import Writer
+from router.engine.writers.http import HttpWriter
+from router.engine.writers.log import LogWriter
+from router.engine.writers.slack import SlackWriter
 from router.service.outside import Disk
 from router.service.rulebook import load
 from tests.build import prompt_event

@@ -12,12 +12,13 @@ from router.domain.change import Change
 from router.domain.event import Event
 from router.domain.ledger import Ledger
 from router.domain.problem import RulesError
-from router.engine import builtin
-from router.engine import slack as slack_limits
 from router.engine.context import Setting, Told, context_of
 from router.engine.ledger import change_of, derive, with_contents
 from router.engine.order import in_order
 from router.engine.template import MAX_OUTPUT
+from router.engine.writers import email_builtin, slack_builtin, slack_limits
+from router.engine.writers.json_body import json_body
+from router.engine.writers.one_line import ONE_LINE, one_line
 from tests.build import KEY, at, prompt_event, ruleset_of
 
 SETTING = Setting(rule="digest", project_urls={"prod": "https://cloud.langfuse.com"})
@@ -41,12 +42,12 @@ def tell(found: Sequence[Change]) -> tuple[Told, ...]:
 
 
 def line(found: Sequence[Change]) -> str:
-    return builtin.one_line(tell(found), SETTING)
+    return one_line(tell(found), SETTING)
 
 
 def slack(found: Sequence[Change]) -> list[str]:
     """Return the lines of the Slack blocks."""
-    return list(lines(builtin.slack_blocks(tell(found), SETTING, "full")))
+    return list(lines(slack_builtin.blocks(tell(found), SETTING, "full")))
 
 
 def lines(part: Any) -> Iterator[str]:
@@ -84,7 +85,7 @@ def test_few_changes_are_told_in_full() -> None:
     assert line(found) == (
         "2 changes to 2 prompts: search: v1 created (Bob) | checkout/cart: production moved v3 → v4 (Ann)"
     )
-    text = builtin.email_text(tell(found), SETTING, "full")
+    text = email_builtin.text(tell(found), SETTING, "full")
     assert "+Hello {{name}}, {{tier}}" in text
     assert "\n+Hello {{name}}, {{tier}}\n" in "\n".join(slack(found)).replace("```", "\n")
 
@@ -102,17 +103,17 @@ def test_many_changes_are_told_prompt_by_prompt() -> None:
         "checkout/cart: production moved v3 → v4 (Ann)\n⚠ new variable: tier (callers must pass it)",
         "2026-11-24 12:00 – 14:00 UTC",
     ]
-    blocks: Any = builtin.slack_blocks(tell(found), SETTING, "full")
+    blocks: Any = slack_builtin.blocks(tell(found), SETTING, "full")
     links = [item["elements"][0] for item in blocks[0]["elements"][1]["elements"]]
     assert [link["url"] for link in links] == [
         "https://cloud.langfuse.com/project/project/prompts/search?version=3",
         "https://cloud.langfuse.com/project/project/prompts/checkout%2Fcart?version=4",
     ]
-    mail = builtin.email_text(tell(found), SETTING, "full").split("\n")
+    mail = email_builtin.text(tell(found), SETTING, "full").split("\n")
     assert mail[0] == "4 changes to 2 prompts"
     assert "* checkout/cart: production moved v3 → v4 (Ann)" in mail
     assert "    WARNING: new variable: tier (callers must pass it)" in mail
-    assert "tier" not in builtin.email_text(tell(found), SETTING, "none")
+    assert "tier" not in email_builtin.text(tell(found), SETTING, "none")
 
 
 def test_what_several_people_did_to_one_prompt_names_it_once() -> None:
@@ -123,8 +124,8 @@ def test_what_several_people_did_to_one_prompt_names_it_once() -> None:
 def test_fifty_versions_deleted_are_one_line() -> None:
     said = "50 changes to checkout/cart by Ann: v1–v50 deleted, none left; production removed from v7"
     assert line(DELETED) == said
-    assert builtin.email_subject(tell(DELETED), SETTING) == said
-    assert "v1–v50 deleted, none left" in builtin.email_html(tell(DELETED), SETTING, "full")
+    assert email_builtin.subject(tell(DELETED), SETTING) == said
+    assert "v1–v50 deleted, none left" in email_builtin.html(tell(DELETED), SETTING, "full")
 
 
 def test_five_hundred_copies_are_one_line() -> None:
@@ -134,8 +135,8 @@ def test_five_hundred_copies_are_one_line() -> None:
     )
     assert slack(COPIES)[1].endswith("copies/p18, copies/p19 and 480 more")
     for message in (
-        builtin.slack_blocks(tell(COPIES), SETTING, "full"),
-        builtin.email_html(tell(COPIES), SETTING, "full"),
+        slack_builtin.blocks(tell(COPIES), SETTING, "full"),
+        email_builtin.html(tell(COPIES), SETTING, "full"),
     ):
         assert len(msgspec.json.encode(message)) < 10_000
 
@@ -147,7 +148,7 @@ def test_different_things_are_listed_the_latest_last() -> None:
     assert texts[1].endswith(" earlier changes")
     assert len(texts) == 3 + 100 - int(texts[1].split()[2])
     assert texts[-2] == "p99: v100 created (user99)"
-    assert builtin.email_text(tell(found), SETTING, "full").count("\n* ") == 100
+    assert email_builtin.text(tell(found), SETTING, "full").count("\n* ") == 100
 
 
 def test_events_of_no_prompt_are_counted_as_what_they_are() -> None:
@@ -171,20 +172,20 @@ def test_whatever_the_names_a_digest_is_data_within_slacks_limits(found: list[tu
             for change in created(f"{name}{n}", n + 1, labels, by=by or None, updated=n)
         ]
     )
-    blocks: Any = builtin.slack_blocks(told, SETTING, "full")
+    blocks: Any = slack_builtin.blocks(told, SETTING, "full")
     assert list(slack_limits.faults(blocks)) == []
     assert len(msgspec.json.encode(blocks)) < 20_000
     texts = list(lines(blocks))
     assert texts[0].startswith(f"{len(found)} changes")
-    assert "\n" not in builtin.email_subject(told, SETTING)
-    assert len(builtin.one_line(told, SETTING)) <= builtin.ONE_LINE
+    assert "\n" not in email_builtin.subject(told, SETTING)
+    assert len(one_line(told, SETTING)) <= ONE_LINE
 
 
 # ---- bodies for machines
 
 
 def test_a_few_changes_are_all_in_the_body() -> None:
-    body: Any = builtin.http_body(context_of(tell(PROMOTED * 2), SETTING))
+    body: Any = json_body(context_of(tell(PROMOTED * 2), SETTING))
     assert [change["prompt"]["text"] for change in body["changes"]] == ["Hello {{name}}, {{tier}}"] * 2
     assert "changes_left_out" not in body
 
@@ -193,7 +194,7 @@ def test_a_few_changes_are_all_in_the_body() -> None:
 def test_a_body_trims_itself(each: int, left_out: bool) -> None:
     """Without the texts first, then without the earliest changes."""
     found = COPIES if not left_out else [change for n in range(1000) for change in created(f"p{n}" + "y" * 1000)]
-    body: Any = builtin.http_body(context_of(tell(found), SETTING))
+    body: Any = json_body(context_of(tell(found), SETTING))
     assert len(msgspec.json.encode(body)) < MAX_OUTPUT
     assert (body["changes_left_out"] > 0) is left_out
     assert len(body["changes"]) + body["changes_left_out"] == len(found)

@@ -22,7 +22,7 @@ from router.domain.destination import GithubDestination, Limits
 from router.domain.json import JsonObject
 from router.domain.message import GithubCommit, GithubDispatch, GithubWorkflow, Message
 from router.domain.text import Text
-from router.engine.github import (
+from router.engine.writers.github_limits import (
     LONGEST_PAYLOAD,
     MOST_KEYS,
     TRIMMED,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from router.domain.change import Change, Move, Version
 from router.domain.event import Content, Event, PromptKey, User
 from router.domain.json import Json, JsonObject
-from router.engine import builtin, slack
 from router.engine.context import Setting, Told
+from router.engine.writers import slack_builtin, slack_limits
 from tests.build import NOON
 
 NASTY = st.one_of(
@@ -61,9 +61,9 @@ def elements(tree: Json) -> Iterator[JsonObject]:
 
 @given(st.lists(told(), min_size=1, max_size=6))
 def test_no_text_of_a_prompt_becomes_a_mention_a_link_or_formatting(found: list[Told]) -> None:
-    blocks = builtin.slack_blocks(found, SETTING, "full")
-    assert list(slack.faults(blocks)) == []
-    assert len(blocks) <= slack.MOST_BLOCKS
+    blocks = slack_builtin.blocks(found, SETTING, "full")
+    assert list(slack_limits.faults(blocks)) == []
+    assert len(blocks) <= slack_limits.MOST_BLOCKS
     for element in elements(list(blocks)):
         # of all that Block Kit has, only these: none of them interprets its text, and none mentions anybody
         assert element["type"] in {
@@ -75,13 +75,13 @@ def test_no_text_of_a_prompt_becomes_a_mention_a_link_or_formatting(found: list[
             assert not set(str(element["url"])) & set('<>|" \n')
         if element["type"] in ("text", "link"):
             assert element["text"]
-    line = builtin.slack_text(found, SETTING)
+    line = slack_builtin.line(found, SETTING)
     assert not set(line) & set("<>")
 
 
 @given(told())
 def test_only_the_title_and_what_was_gained_or_lost_has_a_style(one: Told) -> None:
-    styled = [element for element in elements(list(builtin.slack_blocks([one], SETTING, "full"))) if "style" in element]
+    styled = [element for element in elements(list(slack_builtin.blocks([one], SETTING, "full"))) if "style" in element]
     change = one.change
     title = " ".join(change.prompt.name.split() if change.prompt else []) or "(no name)"
     assert [element["text"] for element in styled if element["style"] == {"bold": True}] == [
@@ -102,10 +102,10 @@ def read_back(blocks: tuple[JsonObject, ...]) -> str:
     )
 )
 def test_a_long_text_is_split_into_sections_that_lose_nothing(parts: list[str]) -> None:
-    text = "".join(parts)[: slack.LONGEST_TEXT]
-    blocks = slack.sections(text)
-    assert list(slack.faults(blocks)) == []
-    assert len(blocks) <= slack.MOST_BLOCKS
+    text = "".join(parts)[: slack_limits.LONGEST_TEXT]
+    blocks = slack_limits.sections(text)
+    assert list(slack_limits.faults(blocks)) == []
+    assert len(blocks) <= slack_limits.MOST_BLOCKS
 
     def bare(value: str) -> str:
         return "".join(value.replace("```", "").split())
@@ -113,13 +113,13 @@ def test_a_long_text_is_split_into_sections_that_lose_nothing(parts: list[str]) 
     assert bare(read_back(blocks)) == bare(text)
     for block in blocks:
         part = str(cast("JsonObject", block["text"])["text"])
-        assert len(part) <= slack.LONGEST_SECTION
+        assert len(part) <= slack_limits.LONGEST_SECTION
         assert part.count("<") == part.count(">") or len(blocks) == 1 or text.count("<") != text.count(">")
 
 
 def test_what_is_longer_than_slack_takes_is_cut_with_a_note() -> None:
-    blocks = slack.sections("line of text\n" * 5_000)
-    assert len(read_back(blocks)) <= slack.LONGEST_TEXT
+    blocks = slack_limits.sections("line of text\n" * 5_000)
+    assert len(read_back(blocks)) <= slack_limits.LONGEST_TEXT
     assert blocks[-1] == {
         "type": "context",
         "elements": [{"type": "plain_text", "text": "… 25,000 more characters were cut", "emoji": False}],
@@ -129,9 +129,9 @@ def test_what_is_longer_than_slack_takes_is_cut_with_a_note() -> None:
 def test_blocks_are_cut_to_slacks_limits() -> None:
     section: JsonObject = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 5_000}}
     header: JsonObject = {"type": "header", "text": {"type": "plain_text", "text": "x" * 500}}
-    blocks = slack.fitted([header, *[section] * 60])
-    assert list(slack.faults(blocks)) == []
-    assert len(blocks) == slack.MOST_BLOCKS
+    blocks = slack_limits.fitted([header, *[section] * 60])
+    assert list(slack_limits.faults(blocks)) == []
+    assert len(blocks) == slack_limits.MOST_BLOCKS
     assert "12 more blocks were cut" in str(blocks[-1])
 
 
@@ -145,6 +145,6 @@ def test_blocks_are_cut_to_slacks_limits() -> None:
     ],
 )
 def test_what_is_no_block_is_refused_with_a_reason(block: JsonObject, said: str) -> None:
-    (fault,) = slack.faults([block])
+    (fault,) = slack_limits.faults([block])
     assert fault.startswith("blocks[0]: ")
     assert said in fault

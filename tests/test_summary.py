@@ -9,10 +9,11 @@ from router.domain.change import Change
 from router.domain.destination import ContentShown
 from router.domain.json import Json
 from router.domain.ledger import Ledger
-from router.engine import builtin
 from router.engine.context import Setting, Told, context_of
 from router.engine.ledger import derive, with_contents
 from router.engine.template import MAX_OUTPUT
+from router.engine.writers import email_builtin, slack_builtin
+from router.engine.writers.json_body import json_body
 from tests.build import KEY, prompt_event
 
 SETTING = Setting(rule="promoted", project_urls={"prod": "https://langfuse.example.com"})
@@ -34,15 +35,15 @@ def promoted(old: Json, new: Json, old_config: Json = None, new_config: Json = N
 
 
 def slack(told: Sequence[Told], shown: ContentShown = "full") -> str:
-    return msgspec.json.encode(builtin.slack_blocks(told, SETTING, shown)).decode()
+    return msgspec.json.encode(slack_builtin.blocks(told, SETTING, shown)).decode()
 
 
 def everywhere(told: Told, shown: ContentShown) -> list[str]:
     """Return the message of every channel that shows a prompt's text."""
     return [
         slack([told], shown),
-        builtin.email_text([told], SETTING, shown),
-        builtin.email_html([told], SETTING, shown),
+        email_builtin.text([told], SETTING, shown),
+        email_builtin.html([told], SETTING, shown),
     ]
 
 
@@ -100,25 +101,25 @@ def test_prompts_of_200_kb_make_messages_within_every_limit(kind: str) -> None:
         return text if kind == "text" else [{"role": "system", "content": text}, {"role": "user", "content": "{{x}}"}]
 
     told = promoted(prompt("old"), prompt("new"))
-    blocks = builtin.slack_blocks([told], SETTING, "full")
+    blocks = slack_builtin.blocks([told], SETTING, "full")
     for block in blocks:
-        assert len(str(block.get("text", {}).get("text", ""))) <= builtin.SLACK_TEXT  # type: ignore[union-attr]
+        assert len(str(block.get("text", {}).get("text", ""))) <= slack_builtin.LONGEST  # type: ignore[union-attr]
     assert "only 2,000 lines were compared" in slack([told])
-    assert len(builtin.email_text([told], SETTING, "full")) < 10_000
+    assert len(email_builtin.text([told], SETTING, "full")) < 10_000
     for several in ([told], [told] * 10):
-        assert len(msgspec.json.encode(builtin.http_body(context_of(several, SETTING)))) < MAX_OUTPUT
+        assert len(msgspec.json.encode(json_body(context_of(several, SETTING)))) < MAX_OUTPUT
 
 
 def test_texts_that_are_too_much_for_a_body_are_cut_and_say_so() -> None:
     told = promoted("old text " * 60_000, "new text " * 60_000)
-    body = builtin.http_body(context_of([told], SETTING))
+    body = json_body(context_of([told], SETTING))
     assert len(msgspec.json.encode(body)) < MAX_OUTPUT
     assert "more characters)" in str(body)
 
 
 def test_a_body_that_is_small_enough_is_whole() -> None:
     context = context_of([promoted(V3, V4)], SETTING)
-    body = builtin.http_body(context)
+    body = json_body(context)
     assert body == {key: context[key] for key in ("event", "prompt", "author", "label", "change", "rule")}
 
 

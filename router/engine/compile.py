@@ -6,12 +6,13 @@ import msgspec
 
 from router.domain.json import JsonObject
 from router.domain.problem import Problem, RulesError
-from router.engine.action import Path, compile_action
+from router.engine.action import compile_action
 from router.engine.index import Index
 from router.engine.match import Vocabulary, compile_match, compile_matches
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.rulesfile import RulesFile, RuleSpec
 from router.engine.trial import try_rules
+from router.engine.writers.reader import Path
 
 
 def compile_ruleset(file: RulesFile) -> Ruleset:

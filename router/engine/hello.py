@@ -9,9 +9,10 @@ from router.domain.event import ROUTER_SOURCE, Event
 from router.domain.json import Json
 from router.domain.message import Message
 from router.domain.problem import RouterError
-from router.engine.action import Scene, Skipped, compile_action, write
+from router.engine.action import compile_action, write
 from router.engine.context import Setting, Told, context_of
 from router.engine.trial import PROMPT_TRIAL
+from router.engine.writers.scene import Scene, Skipped
 
 HELLO = "router.test"
 

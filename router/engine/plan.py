@@ -15,10 +15,11 @@ from router.domain.delivery import NewDelivery
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, Firing, Later, RuleAnswer, RuleVerdict
-from router.engine.action import CompiledAction, Nowhere, Scene, Skipped, Target, lane_of, order_of, write
+from router.engine.action import CompiledAction, Nowhere, Target, lane_of, order_of, write
 from router.engine.context import Told, context_of
 from router.engine.firing import digest, firings_of
 from router.engine.ruleset import Rule, Ruleset
+from router.engine.writers.scene import Scene, Skipped
 
 
 class Plan(Struct, frozen=True, kw_only=True):

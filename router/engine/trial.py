@@ -32,7 +32,7 @@ from router.domain.event import (
 from router.domain.json import Json
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseAnswer
-from router.engine.action import CompiledAction, Scene, Skipped, checked_path, write
+from router.engine.action import CompiledAction, write
 from router.engine.context import Context, Setting, Told, context_of
 from router.engine.match import Match
 from router.engine.match.clause import Case, FactClause
@@ -40,6 +40,8 @@ from router.engine.match.tree import GROUPS, Clause, GroupClause
 from router.engine.match.verdict import all_of
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.template import FOR, Expression, Insert, Piece, Template, Tree
+from router.engine.writers.http import checked_path
+from router.engine.writers.scene import Scene, Skipped
 
 TRIED_CLAUSES: Final = frozenset({"type", "action", "prompt_type"})
 """The clauses that decide which trial changes a rule can match."""

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
 from router.domain.json import Json, JsonObject
-from router.engine.rich_text import aside
+from router.engine.writers.rich_text import aside
 
 MOST_BLOCKS: Final = 50
 LONGEST_TEXT: Final = 40_000
