@@ -614,7 +614,7 @@ fallback = "yes"
         "rules.toml:6:1: server.admin_port: expected a port number from 0 to 65535, got 65536",
         'rules.toml:7:1: server.max_body: expected a size such as "20MiB", got "20Mbit"',
         "rules.toml:9:1: store.url: expected sqlite:///FILE or postgresql://user@host/db",
-        "rules.toml:10:1: store.spool: not supported yet in this version",
+        "rules.toml:10:1: store.spool: only for PostgreSQL; a SQLite store is on this machine anyway",
         "rules.toml:11:1: store.retention: expected a duration longer than 0",
         'rules.toml:12:1: sources.router: "router" is the router\'s own source; choose another name',
         "rules.toml:13:1: sources.router.secret: is an empty list",

@@ -1,11 +1,12 @@
 """`serve`: the service."""
 
-import asyncio
 import logging
 import secrets
 import signal
 import socket
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -43,7 +44,7 @@ def serve(
     """Receive webhooks and deliver messages until SIGTERM. SIGHUP reloads the rules."""
     # before anything that takes time: an early SIGHUP must not kill the process
     signal.signal(signal.SIGHUP, lambda *_: None)
-    from sqlalchemy.engine import make_url
+    import uvloop
 
     from router.service.app import Service
     from router.service.control import socket_beside
@@ -52,6 +53,8 @@ def serve(
     from router.service.rulebook import Rulebook
     from router.service.server import listen
     from router.service.server import serve as run
+    from router.storage.database import shown_url
+    from router.storage.spool import Spool
     from router.storage.store import Store
 
     configure(
@@ -70,11 +73,13 @@ def serve(
         console += f" log in with {token.reveal()}, made up for this run: there is no admin_token"
     elif token is None:
         console = "off: there is no admin_token"
-    with Store.open(url, serve=True, migrate=migrate) as store:
-        shown_url = make_url(url).render_as_string()
-        click.echo(_greeting(rulebook, public, admin, shown_url, console, capture=capture), err=True)
-        service = Service(rulebook, store, capture=capture, token=token)
-        asyncio.run(run(service, public, admin, control=socket_beside(url), watched=disk if watch else None))
+    spool_path = None if url.startswith("sqlite:") else file.store.spool
+    with ExitStack() as opened:
+        spool = None if spool_path is None else opened.enter_context(Spool(Path(spool_path)))
+        store = opened.enter_context(Store.open(url, serve=True, migrate=migrate, patient=spool is not None))
+        click.echo(_greeting(rulebook, public, admin, shown_url(url), console, capture=capture), err=True)
+        service = Service(rulebook, store, spool=spool, capture=capture, token=token)
+        uvloop.run(run(service, public, admin, control=socket_beside(url), watched=disk if watch else None))
 
 
 def _greeting(

@@ -168,6 +168,8 @@ def shown(message: Message, destination: AnyDestination, key: str) -> Json:
 
 def without_secrets(text: str, destination: AnyDestination) -> str:
     """Return what a destination answered, without the secrets that it may have echoed."""
+    if not text:
+        return text
     for secret in sorted(set(_secrets(destination)), key=len, reverse=True):
         if len(secret) >= SHORTEST_MASKED:
             text = text.replace(secret, MASK)
@@ -385,8 +387,8 @@ def _addresses(tree: DefaultTree) -> tuple[Text, ...]:
 
 
 def _secrets(destination: AnyDestination) -> Iterator[str]:
-    for field in msgspec.structs.fields(destination):
-        value = getattr(destination, field.name)
+    for field in destination.__struct_fields__:
+        value = getattr(destination, field)
         for text in secret_texts(list(value) if isinstance(value, tuple) else value):
             for secret in text.secrets:
                 yield from _as_it_may_come_back(secret)

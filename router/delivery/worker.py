@@ -16,9 +16,10 @@ from router.delivery.loop import Loop
 from router.delivery.request import WrongDestination, thread_of
 from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
+from router.delivery.settling import Settling
 from router.domain.delivery import Answer, Claim, Refused, Retry, Thread
 from router.domain.destination import AnyDestination
-from router.storage.deliveries import GivenUp, Wanted
+from router.storage.deliveries import GivenUp, Settlement, Wanted
 from router.storage.store import Store
 
 log = structlog.get_logger("router.delivery")
@@ -30,6 +31,9 @@ LONGEST_NAP: Final = 1.0
 """Seconds until the store is asked again even if nobody woke us: another process may have added deliveries."""
 
 DRAIN: Final = timedelta(seconds=20)
+
+LOOK_EVERY: Final = 0.1
+"""Seconds between looks at all destinations while some surely have more."""
 
 GIVE_UP_EVERY: Final = 5.0
 """Seconds between looks for deliveries that wait for longer than their destination's `max_age`."""
@@ -66,6 +70,10 @@ class Worker:
         self._given_up = given_up
         self._in_force: Mapping[str, AnyDestination] = {}
         self._give_up_at = 0.0
+        self._settling = Settling(store)
+        self._look_at = 0.0
+        self._more: list[str] = []
+        """Destinations of which the last claim left something due."""
         self._sending: dict[asyncio.Task[None], Claim] = {}
         self._busy: Counter[str] = Counter()
         self._loop = Loop(
@@ -85,6 +93,7 @@ class Worker:
         await self._drain()
 
     def stop(self) -> None:
+        self._settling.stop()
         self._loop.stop()
 
     async def _step(self) -> float:
@@ -94,14 +103,24 @@ class Worker:
             await self._put_in_force(destinations)
         wanted = {name: self._wanted(destination) for name, destination in destinations.items()}
         await self._give_up(wanted)
-        due = await asyncio.to_thread(self._store.due_destinations, wanted)
+        due = await self._due(wanted)
         free = {name: wanted[name] for name, wait in due.items() if not wait and wanted[name].most > 0}
         claims = await asyncio.wrap_future(self._store.claim(free)) if free else []
         for claim in claims:
             self._start(claim, destinations[claim.destination])
+        taken = Counter(claim.destination for claim in claims)
+        self._more = [name for name, want in free.items() if taken[name] == want.most]
         if claims:
             return 0.0
         return min((wait.total_seconds() for wait in due.values() if wait), default=LONGEST_NAP)
+
+    async def _due(self, wanted: Mapping[str, Wanted]) -> Mapping[str, timedelta]:
+        """Return how long until there is something to claim; between two looks only where there surely is."""
+        now = asyncio.get_running_loop().time()
+        if self._more and now < self._look_at:
+            return {name: timedelta() for name in self._more if name in wanted}
+        self._look_at = now + LOOK_EVERY
+        return await asyncio.to_thread(self._store.due_destinations, wanted)
 
     def _wanted(self, destination: AnyDestination) -> Wanted:
         limits = destination.limits
@@ -163,16 +182,17 @@ class Worker:
             datetime.now(UTC),
             random.random(),  # noqa: S311
         )
-        stored = self._store.settle(
-            claim,
-            answer,
-            final=following.status,
-            reason=following.reason,
-            next_due=following.wait,
-            pause=following.pause,
-            begins=thread if root is None else None,
+        settled = await self._settling.settle(
+            Settlement(
+                claim=claim,
+                answer=answer,
+                final=following.status,
+                reason=following.reason,
+                next_due=following.wait,
+                pause=following.pause,
+                begins=thread if root is None else None,
+            )
         )
-        settled = await asyncio.wrap_future(stored)
         if settled is not None:
             self._ended(
                 Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)

@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, assert_never
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, assert_never
 
 import structlog
-from litestar import Litestar, Request, Response, asgi, get
+from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
+from litestar.enums import ScopeType
 from litestar.exceptions import NotAuthorizedException
-from litestar.types import Scope
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from router.delivery.client import Clients
 from router.delivery.worker import Ended, Worker
@@ -28,11 +29,13 @@ from router.service.console import console
 from router.service.control import Question
 from router.service.halves import Halves
 from router.service.held import HeldLoop
+from router.service.intake import Intake
 from router.service.letting_go import let_go
 from router.service.live import Live
 from router.service.metrics import CONTENT_TYPE, Metrics
 from router.service.public_api import PublicApis
 from router.service.reconcile import Look, Reconciler, as_json, chosen, tell_missed
+from router.service.replicas import Replicas
 from router.service.retention import Retention
 from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
@@ -42,15 +45,21 @@ from router.service.webhook import webhook
 from router.storage.deliveries import GivenUp
 from router.storage.errors import StoreUnavailable
 from router.storage.held import Telling
+from router.storage.spool import Spool
 from router.storage.store import Store
 
 log = structlog.get_logger("router.service")
+
+STORE_ANSWERS: Final = 3.0
+"""Seconds within which the store has to answer for the service to be ready."""
 
 
 class Service:
     """One running router. `capture`: everything happens except the sending. `token` None: no API and no console."""
 
-    def __init__(self, rulebook: Rulebook, store: Store, *, capture: bool, token: Text | None) -> None:
+    def __init__(
+        self, rulebook: Rulebook, store: Store, *, spool: Spool | None = None, capture: bool, token: Text | None
+    ) -> None:
         self.rulebook = rulebook
         self.store = store
         self.capture = capture
@@ -74,6 +83,8 @@ class Service:
         self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended, self._given_up)
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)
+        self.intake = Intake(store, spool, self._drained)
+        self.replicas = Replicas(store, self.routing.wake, self.worker.wake)
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
@@ -83,12 +94,13 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Route and deliver while the block runs; then finish what is under way."""
-        await self._remember_ruleset()
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
         async with self.clients:
+            await self.intake.start()
             loops = [asyncio.create_task(loop.run()) for loop in (self.routing, self.held, self.worker)]
             beside = [
+                asyncio.create_task(self.replicas.listen()),
                 asyncio.create_task(self.retention.run()),
                 asyncio.create_task(self.reconciler.run(self._sources)),
                 asyncio.create_task(self.silence.run(self._sources)),
@@ -104,6 +116,7 @@ class Service:
                 await asyncio.gather(*loops)
                 await asyncio.gather(*beside, return_exceptions=True)
                 await self.troubles.close()
+                await self.intake.close()
 
     def reload(self) -> None:
         """Read the rules again, all or nothing. Call it on the event loop; the reading happens beside it."""
@@ -128,17 +141,13 @@ class Service:
                 raise
             replaced: list[object] = [self.rulebook.put_in_force(new)]
             await asyncio.to_thread(let_go, replaced)
-            await self._remember_ruleset()
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
+        self.routing.wake()
         self.held.wake()
         self.worker.wake()
         ruleset = new.ruleset
         log.info("rules reloaded", file=self.rulebook.path, rules=len(ruleset.rules), digest=ruleset.digest)
-
-    async def _remember_ruleset(self) -> None:
-        ruleset = self.rulebook.ruleset
-        await asyncio.wrap_future(self.store.save_ruleset(ruleset.digest, ruleset.text))
 
     def _sources(self) -> Mapping[str, Source]:
         return self.rulebook.ruleset.sources
@@ -160,8 +169,14 @@ class Service:
 
     # ---- what the others tell
 
-    def received(self) -> None:
-        """An event is in the store."""
+    def received(self, settle: timedelta) -> None:
+        """An event is stored that is to be routed when it has waited for others of its prompt for that long."""
+        self.live.tell()
+        self.routing.wake(settle)
+        self.replicas.call("events")
+
+    def _drained(self) -> None:
+        """Events that were in the spool are in the store."""
         self.live.tell()
         self.routing.wake()
 
@@ -207,6 +222,7 @@ class Service:
                 self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
         if any(delivery.status == "pending" for delivery in deliveries):
             self.worker.wake()
+            self.replicas.call("deliveries")
 
     def _ended(self, ended: Ended) -> None:
         claim, following = ended.claim, ended.following
@@ -239,24 +255,29 @@ class Service:
             self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
 
 
-def public_app(service: Service, *, with_admin: bool) -> Litestar:
+def public_app(service: Service, *, with_admin: bool) -> ASGIApp:
     """Return the application of the public port; with `with_admin` it has the admin port's routes too."""
-
-    @asgi("/webhooks", is_mount=True, copy_scope=False)
-    async def webhooks(scope: Any, receive: Any, send: Any) -> None:  # Litestar checks for these very names
-        await intake(scope, receive, send)
-
-    intake = webhook(
-        service.store,
+    receive_webhook = webhook(
+        service.intake,
         lambda: service.rulebook.ruleset.sources,
         service.received,
         service.troubles,
         service.metrics,
         service.rulebook.loaded.file.server.max_body,
     )
-    if not with_admin:
-        return _litestar(service, [webhooks, live, ready])
-    return _litestar(service, [webhooks, live, ready, metrics_route(service, open_without_token=False)], admin=True)
+    routes: list[Any] = [live, ready]
+    if with_admin:
+        routes.append(metrics_route(service, open_without_token=False))
+    others = _litestar(service, routes, admin=with_admin)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # before Litestar: its way to a handler costs as much as all of our own work on an event
+        if scope["type"] == ScopeType.HTTP and scope["path"].startswith("/webhooks/"):
+            await receive_webhook(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return app
 
 
 def admin_app(service: Service) -> Litestar:
@@ -293,15 +314,22 @@ def live() -> dict[str, str]:
 
 @get("/health/ready", include_in_schema=False)
 async def ready(state: State) -> Response[dict[str, str]]:
-    """200 if the store answers, rules are loaded and nothing is shutting down; else 503 with the reason."""
+    """200 if events can be kept, rules are loaded and nothing is shutting down; else 503 with the reason."""
     service: Service = state["service"]
     digest = service.rulebook.ruleset.digest
     if service.draining:
         return Response({"status": "draining", "ruleset": digest}, status_code=503)
+    if service.intake.is_spooling:
+        # still ready: out of rotation, the spool would get nothing
+        return Response({"status": "spooling, the store does not answer", "ruleset": digest})
     try:
-        await asyncio.to_thread(service.store.ping)
+        async with asyncio.timeout(STORE_ANSWERS):
+            await asyncio.to_thread(service.store.ping)
     except StoreUnavailable as error:
-        return Response({"status": f"the store does not answer: {error}", "ruleset": digest}, status_code=503)
+        return Response({"status": str(error), "ruleset": digest}, status_code=503)
+    except TimeoutError:
+        status = f"the store does not answer within {STORE_ANSWERS:g} s"
+        return Response({"status": status, "ruleset": digest}, status_code=503)
     return Response({"status": "ok", "ruleset": digest})
 
 
@@ -313,8 +341,13 @@ def metrics_route(service: Service, *, open_without_token: bool) -> Any:
             raise NotAuthorizedException(
                 "give the admin token as a bearer token, or use `admin_port`", headers={"WWW-Authenticate": "Bearer"}
             )
-        backlog = await asyncio.to_thread(service.store.backlog)
-        service.metrics.observe(backlog, await asyncio.to_thread(service.store.destinations))
+        try:
+            backlog = await asyncio.to_thread(service.store.backlog)
+            service.metrics.observe(backlog, await asyncio.to_thread(service.store.destinations))
+            service.metrics.store_up.set(1)
+        except StoreUnavailable:
+            service.metrics.store_up.set(0)
+        service.metrics.spooled.set(await asyncio.to_thread(service.intake.spooled))
         return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
     return metrics

@@ -83,6 +83,14 @@ class Metrics:
             ["destination"],
             registry=self.registry,
         )
+        self.store_up = Gauge(
+            "langfuse_router_store_up", "1 if the store answered when it was last asked", registry=self.registry
+        )
+        self.spooled = Gauge(
+            "langfuse_router_events_spooled",
+            "Events in this machine's spool, on their way to the store",
+            registry=self.registry,
+        )
         self.attempt_seconds = Histogram(
             "langfuse_router_attempt_seconds", "Length of an attempt", ["destination"], registry=self.registry
         )

@@ -1,7 +1,7 @@
 """Settled batches of waiting events become changes, firings and stored deliveries."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -18,8 +18,10 @@ from router.engine.ledger import change_of, contents_needed, derive, with_conten
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
 from router.service.halves import Halves
+from router.storage.errors import StoreUnavailable
 from router.storage.events import WaitingBatch, decoded
 from router.storage.store import Store
+from router.storage.turn import Turn
 
 log = structlog.get_logger("router.routing")
 
@@ -31,6 +33,12 @@ LONGEST_NAP: Final = 1.0
 
 BATCHES_AT_ONCE: Final = 64
 """So many batches share one commit."""
+
+AFTER_A_FAULT: Final = timedelta(minutes=1)
+"""For so long a batch is left alone that the router itself could not handle."""
+
+OTHERS_ROUTE: Final = 0.1
+"""Seconds for which other replicas are left alone with what they are routing."""
 
 
 class Routed(msgspec.Struct, frozen=True):
@@ -44,7 +52,7 @@ class Routed(msgspec.Struct, frozen=True):
 def route(
     batch: WaitingBatch,
     ruleset: Ruleset,
-    store: Store,
+    turn: Turn,
     now: datetime,
     *,
     capture: bool,
@@ -54,20 +62,22 @@ def route(
 
     `gone`: labels of its prompt that no version holds.
     """
-    stored = store.batch(batch.key or batch.seq)
+    stored = turn.events(batch)
+    if not stored:
+        return Routed(None)  # somebody else was faster
     events = {event.id: (row.seq, event) for row in stored for event in [decoded(row)]}
     if batch.key is None:
         changes = tuple(change_of(event) for _, event in events.values())
         settled = tuple(SettledEvent(seq, "routed") for seq, _ in events.values())
         return Routed(_routing(ruleset, changes, settled, now, capture=capture))
-    known = store.ledger(batch.key)
+    known = turn.ledger(batch.key)
     source = ruleset.sources.get(batch.source)
     pair = source.pair if source else timedelta()
     derived = derive(known, [event for _, event in events.values()], now=now, pair=pair, gone=gone)
     settled = tuple(SettledEvent(events[id][0], status, reason) for id, (status, reason) in derived.statuses.items())
     if not settled:
         return Routed(None, derived.until, derived.awaited)
-    contents = derived.ledger.contents | store.contents(
+    contents = derived.ledger.contents | turn.contents(
         batch.key, contents_needed(derived.changes) - derived.ledger.contents.keys()
     )
     changes = tuple(with_contents(change, contents) for change in derived.changes)
@@ -105,6 +115,15 @@ def settled_at(batch: WaitingBatch, settle: timedelta) -> datetime:
     return min(batch.last_received_at + settle, batch.first_received_at + LONGEST_SETTLE * settle)
 
 
+def _name(batch: WaitingBatch) -> PromptKey | int:
+    return batch.key or batch.seq
+
+
+def _portions(due: Sequence[WaitingBatch]) -> Iterator[Sequence[WaitingBatch]]:
+    for start in range(0, len(due), BATCHES_AT_ONCE):
+        yield due[start : start + BATCHES_AT_ONCE]
+
+
 class RoutingLoop:
     """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored.
 
@@ -134,11 +153,13 @@ class RoutingLoop:
             unavailable="events cannot be routed",
             failed="routing failed in the router itself",
         )
-        self._held: dict[PromptKey | None, tuple[int, datetime]] = {}
+        self._remembered: str | None = None
+        self._held: dict[PromptKey | int, tuple[int, datetime]] = {}
         """Batches that wait for the other half of a move: how many events they had, and until when."""
 
-    def wake(self) -> None:
-        self._loop.wake()
+    def wake(self, after: timedelta = timedelta()) -> None:
+        """There may be something to route in that time; looking earlier would be in vain. Call it on the event loop."""
+        self._loop.wake(after)
 
     def stop(self) -> None:
         self._loop.stop()
@@ -148,60 +169,75 @@ class RoutingLoop:
 
     async def _step(self) -> float:
         """Route what is due; return the seconds until something may be."""
+        ruleset = self._ruleset()
+        await self._remember(ruleset)
         waiting = await asyncio.to_thread(self._store.waiting)
         now = datetime.now(UTC)
-        ruleset = self._ruleset()
-        self._held = {batch.key: self._held[batch.key] for batch in waiting if batch.key in self._held}
+        self._held = {name: self._held[name] for batch in waiting if (name := _name(batch)) in self._held}
         times = [(self._due(batch, ruleset), batch) for batch in waiting]
-        due = [batch for at, batch in times if at <= now][:BATCHES_AT_ONCE]
+        due = [batch for at, batch in times if at <= now]
         if due:
-            await self._route_all(due, ruleset, now)
-            return 0.0
+            routed = [await self._route_all(some, ruleset, now) for some in _portions(due)]
+            return 0.0 if any(routed) else OTHERS_ROUTE
         later = min((at for at, _ in times), default=now + timedelta(seconds=LONGEST_NAP))
         return (later - now).total_seconds()
+
+    async def _remember(self, ruleset: Ruleset) -> None:
+        """Keep the rules before anything is routed by them."""
+        if ruleset.digest != self._remembered:
+            await asyncio.wrap_future(self._store.save_ruleset(ruleset.digest, ruleset.text))
+            self._remembered = ruleset.digest
 
     def _due(self, batch: WaitingBatch, ruleset: Ruleset) -> datetime:
         source = ruleset.sources.get(batch.source)
         settled = settled_at(batch, source.settle if source else timedelta())
-        if batch.key in self._held:
-            count, until = self._held[batch.key]
+        if _name(batch) in self._held:
+            count, until = self._held[_name(batch)]
             if count == batch.count:
                 return until
         known_at = self._wait_for(batch, source)
         return settled if known_at is None else max(settled, known_at)
 
-    async def _route_all(self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime) -> None:
-        results = await asyncio.to_thread(self._decide, due, ruleset, now)
-        routings = []
-        for batch, result in zip(due, results, strict=True):
-            if batch.key is not None and result.until is not None:
+    async def _route_all(self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime) -> bool:
+        """Route those that no other replica is routing; tell whether there were any."""
+        if self._loop.is_stopping:
+            return False
+        results, stored = await asyncio.to_thread(self._route, due, ruleset, now)
+        for batch, result in results:
+            if result.until is not None:
                 left = batch.count - (len(result.routing.events) if result.routing else 0)
-                self._held[batch.key] = (left, result.until)
+                self._held[_name(batch)] = (left, result.until)
             self._seek(batch, result, ruleset)
-            if result.routing is not None:
-                routings.append(result.routing)
-        stored = await asyncio.wrap_future(self._store.commit(routings, datetime.now(UTC)))
-        self._routed([routing for routing in stored if routing is not None])
+        self._routed(stored)
+        return bool(results)
 
-    def _decide(self, due: Iterable[WaitingBatch], ruleset: Ruleset, now: datetime) -> list[Routed]:
-        return [
-            route(
-                batch,
-                ruleset,
-                self._store,
-                now,
-                capture=self._capture,
-                gone=self._halves.gone(batch.key) if self._halves and batch.key else frozenset(),
-            )
-            for batch in due
-        ]
+    def _route(
+        self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime
+    ) -> tuple[list[tuple[WaitingBatch, Routed]], list[Routing]]:
+        """Decide and store. Return what was decided on each batch, and the routings that count."""
+        with self._store.turn(due) as turn:
+            results = [(batch, self._decide(batch, ruleset, turn, now)) for batch in turn.batches]
+            routings = [result.routing for _, result in results if result.routing is not None]
+            stored = self._store.commit(routings, datetime.now(UTC)).result() if routings else []
+        return results, [routing for routing in stored if routing is not None]
+
+    def _decide(self, batch: WaitingBatch, ruleset: Ruleset, turn: Turn, now: datetime) -> Routed:
+        gone = self._halves.gone(batch.key) if self._halves and batch.key else frozenset()
+        try:
+            return route(batch, ruleset, turn, now, capture=self._capture, gone=gone)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # one batch that we cannot handle must not end the routing of all others
+            log.exception("a batch cannot be routed", source=batch.source, prompt=batch.key and batch.key.name)
+            return Routed(None, now + AFTER_A_FAULT)
 
     def _seek(self, batch: WaitingBatch, result: Routed, ruleset: Ruleset) -> None:
         """Ask for the other halves that the batch waits for; a wait that is over is asked for no more."""
         if self._halves is None or batch.key is None:
             return
         source = ruleset.sources.get(batch.source)
-        if result.until is None or source is None:
+        if result.until is None or not result.awaited or source is None:
             self._halves.forget(batch.key)
         else:
             self._halves.seek(source, batch.key, result.awaited, result.until)

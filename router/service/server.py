@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from router.domain.problem import RouterError
 from router.service.app import Service, admin_app, public_app
@@ -84,7 +84,7 @@ async def serve(
         await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers), *watching)
 
 
-def _server(app: Litestar) -> _Server:
+def _server(app: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
@@ -93,6 +93,7 @@ def _server(app: Litestar) -> _Server:
             lifespan="on",
             server_header=False,
             date_header=False,
+            proxy_headers=False,  # nothing of ours asks who the client is
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )

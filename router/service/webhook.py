@@ -4,10 +4,9 @@ An `@asgi` route, mounted: Litestar's typed path parameters fail on such routes,
 than all of our own work. So methods, sizes and errors are handled here.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -16,19 +15,20 @@ import structlog
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from router.domain.event import Event
 from router.domain.source import Source
+from router.langfuse.envelope import envelope
 from router.langfuse.signature import SignatureRefused, verify_signature
-from router.langfuse.wire import Unintelligible, decode
+from router.langfuse.wire import Unintelligible
+from router.service.intake import Intake, bare
 from router.service.metrics import Metrics
 from router.service.troubles import Troubles
 from router.storage.errors import StoreUnavailable
 from router.storage.events import NewEvent, Receipt
-from router.storage.store import Store
 
 log = structlog.get_logger("router.intake")
 
 SIGNATURE_HEADER: Final = b"x-langfuse-signature"
+_ACCEPTED: Final = HTTPStatus.ACCEPTED.value
 RETRY_SECONDS: Final = 1
 """Told with a 503. Langfuse itself tries again after 0.1, 0.2 and 0.4 s: worker/src/queues/webhooks.ts."""
 
@@ -42,20 +42,22 @@ class Gone(Exception):
 
 
 class Answer(Struct, frozen=True):
-    status: HTTPStatus
+    status: int
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
 
 
 def webhook(
-    store: Store,
+    intake: Intake,
     sources: Callable[[], dict[str, Source]],
-    received: Callable[[], None],
+    received: Callable[[timedelta], None],
     troubles: Troubles,
     metrics: Metrics,
     max_body: int,
 ) -> ASGIApp:
-    """Return the ASGI application. `received` is called after each event that is to be routed."""
+    """Return the ASGI application. `received` is called after each event that is to be routed, with how long it waits
+    at least for others of its prompt.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].strip("/").removeprefix("webhooks").strip("/")
@@ -64,6 +66,10 @@ def webhook(
             answer = await handle(source, scope, receive)
         except Gone:
             return
+        except Exception:
+            # a fault of ours says nothing to whoever asked
+            log.exception("a webhook failed in the router itself", source=name)
+            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the router's own; its log says more")
         await _send(answer, send)
 
     async def handle(source: Source | None, scope: Scope, receive: Receive) -> Answer:
@@ -76,9 +82,8 @@ def webhook(
         except TooLarge:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {max_body:,} bytes")
         now = datetime.now(UTC)
-        header = next((value for key, value in scope["headers"] if key == SIGNATURE_HEADER), None)
         try:
-            verify_signature(raw, header, source, now)
+            verify_signature(raw, _header(scope, SIGNATURE_HEADER), source, now)
         except SignatureRefused as refused:
             metrics.signature_failures.labels(source.name, refused.reason).inc()
             log.warning("signature refused", source=source.name, reason=refused.what)
@@ -92,7 +97,7 @@ def webhook(
         try:
             receipt = await store_it(event)
         except StoreUnavailable as error:
-            log.error("an event could not be stored", source=source.name, error=str(error))
+            log.warning("an event could not be stored", source=source.name, event_id=event.id, error=str(error))
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "the event could not be stored; send it again",
@@ -104,21 +109,17 @@ def webhook(
             troubles.quarantined(source.name, receipt.id, event.reason)
         elif receipt.status == "accepted":
             log.info("event accepted", source=source.name, event_id=receipt.id, type=event.type, action=event.action)
-            received()
+            received(source.settle if event.prompt is not None else timedelta())
         return _accepted(receipt)
 
     async def store_it(event: NewEvent) -> Receipt:
         try:
-            return await asyncio.wrap_future(store.receive(event))
+            return await intake.keep(event)
         except StoreUnavailable:
             raise
         except Exception as error:
-            # authentic, so it is acknowledged all the same: without the names that the database cannot hold
             log.exception("an event cannot be stored as it is", source=event.source)
-            bare = _quarantined(
-                event.source, None, f"cannot be stored: {type(error).__name__}", event.body, event.received_at
-            )
-            return await asyncio.wrap_future(store.receive(bare))
+            return await intake.keep(bare(event, error))
 
     return app
 
@@ -126,18 +127,18 @@ def webhook(
 def _new_event(raw: bytes, source: Source, now: datetime) -> NewEvent:
     """Return what to store: what can be read is waiting, what cannot is quarantined, nothing is refused."""
     try:
-        event: Event = decode(raw, source.name, now)
+        seen = envelope(raw, source.name, now)
     except Unintelligible as error:
         return _quarantined(source.name, error.event_id, error.why, raw, now)
     return NewEvent(
         source=source.name,
-        id=event.id,
-        type=event.type,
-        action=event.action,
-        project_id=event.project_id,
-        prompt=event.prompt.name if event.prompt else None,
+        id=seen.id,
+        type=seen.type,
+        action=seen.action,
+        project_id=seen.project_id,
+        prompt=seen.prompt,
         received_at=now,
-        sent_at=event.timestamp,
+        sent_at=seen.timestamp,
         status="waiting",
         body=raw,
     )
@@ -153,6 +154,14 @@ def _quarantined(source: str, id_: str | None, why: str, raw: bytes, now: dateti
         reason=why,
         body=raw,
     )
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    """Return the first header of that name."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return value
+    return None
 
 
 async def _body(receive: Receive, most: int) -> bytes:
@@ -173,25 +182,21 @@ async def _body(receive: Receive, most: int) -> bytes:
 
 
 def _accepted(receipt: Receipt) -> Answer:
-    return Answer(HTTPStatus.ACCEPTED, msgspec.json.encode({"id": receipt.id, "status": receipt.status}))
+    return Answer(_ACCEPTED, msgspec.json.encode(receipt))
 
 
 def problem(status: HTTPStatus, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
     """Return an RFC 9457 answer."""
     return Answer(
-        status,
+        status.value,
         msgspec.json.encode({"status": status.value, "title": status.phrase, "detail": detail}),
         ((b"content-type", b"application/problem+json"), *headers),
     )
 
 
 async def _send(answer: Answer, send: Send) -> None:
-    headers = answer.headers or ((b"content-type", b"application/json"),)
+    length = (b"content-length", b"%d" % len(answer.body))
     await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status.value,
-            "headers": [*headers, (b"content-length", str(len(answer.body)).encode())],
-        }
+        {"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]},
     )
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})

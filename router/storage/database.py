@@ -3,18 +3,21 @@
 import contextlib
 import fcntl
 import os
+import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from router.storage import bell
+from router.storage.bell import Call
 from router.storage.errors import StoreError, StoreNotMigrated, StoreUnavailable
 
 SCHEMA: Final = "1.0"
@@ -28,7 +31,8 @@ VERSION_TABLE: Final = "router_schema"
 
 _MIGRATION_LOCK: Final = 5_276_843_125  # any number, the same in every release
 _SQLITE_BUSY_SECONDS: Final = 10
-_POSTGRES_CONNECT_SECONDS: Final = 10
+_POSTGRES_CONNECT_SECONDS: Final = 5
+_POSTGRES_ANSWER_MS: Final = 15_000
 
 
 class Database:
@@ -37,6 +41,7 @@ class Database:
     def __init__(self, engine: Engine, lock: int | None) -> None:
         self._engine = engine
         self._lock = lock
+        self._checked = False
         self.writes = engine.execution_options(router_writes=True)
         # one moment for all statements of a reader; SQLite's readers have that anyway
         self.reads = engine if _is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
@@ -46,11 +51,46 @@ class Database:
         """Whether no other server can work on this database: the lock beside a SQLite file is ours."""
         return self._lock is not None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers can work on this database."""
+        return not _is_sqlite(self._engine.url)
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one moment of the database. Raises StoreUnavailable."""
         with unavailable(), self.reads.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def now(self) -> Iterator[Connection]:
+        """Give a connection whose every statement sees what PostgreSQL holds by then. Raises StoreUnavailable."""
+        with unavailable(), self._engine.begin() as connection:
+            yield connection
+
+    async def listen(self, name: str, heard: Callable[[Call], None]) -> None:
+        """Call `heard` for what other replicas call, until cancelled; at once nothing where there can be none."""
+        if self.is_shared:
+            await bell.listen(self._engine, name, heard)
+
+    def check_when_connected(self) -> None:
+        """Look at the schema as soon as the server answers; until it will do, nothing works."""
+
+        @event.listens_for(self._engine, "connect", once=False)
+        def check(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+            if self._checked:
+                return
+            cursor = connection.cursor()
+            try:
+                cursor.execute("SELECT to_regclass(%s)", (VERSION_TABLE,))
+                there = cursor.fetchone() != (None,)
+                found = there and cursor.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()  # noqa: S608
+                _check_schema(str(found[0]) if found else None, shown(self._engine.url))
+                connection.commit()
+            except StoreError as error:
+                connection.close()
+                raise StoreUnavailable(str(error)) from error
+            self._checked = True
 
     def close(self) -> None:
         self._engine.dispose()
@@ -59,11 +99,13 @@ class Database:
             self._lock = None
 
 
-def open_database(url: str, *, serve: bool = False, migrate: bool = False) -> Database:
+def open_database(url: str, *, serve: bool = False, migrate: bool = False, patient: bool = False) -> Database:
     """Open the database at `url` (`sqlite:///path` or `postgresql://…`).
 
     `serve` takes the lock of a SQLite file, and creates and migrates the file; `migrate` brings any schema up to
-    date. Raises StoreNotMigrated, or StoreError for everything else that is in the way.
+    date. With `patient` a PostgreSQL that does not answer is taken as it is: everything raises StoreUnavailable until
+    it answers, and holds a schema that this program can work with. Raises StoreNotMigrated, or StoreError for
+    everything else that is in the way.
     """
     where = _parse(url)
     sqlite = _is_sqlite(where)
@@ -78,6 +120,9 @@ def open_database(url: str, *, serve: bool = False, migrate: bool = False) -> Da
         with database.reads.begin() as connection:
             _check_schema(schema_version(connection), shown(where))
     except (DatabaseError, InterfaceError) as error:
+        if patient and not sqlite and isinstance(error, OperationalError | InterfaceError):
+            database.check_when_connected()
+            return database
         database.close()
         raise StoreError(f"{shown(where)}: {_first_line(error)}") from error
     except BaseException:
@@ -107,6 +152,11 @@ def unavailable() -> Iterator[None]:
         raise
 
 
+def shown_url(url: str) -> str:
+    """Return a store's URL without its password. Raises StoreError."""
+    return _parse(url).render_as_string(hide_password=True)
+
+
 def shown(url: URL) -> str:
     """Return how messages name the store: the file, or the server without its password."""
     return str(url.database) if _is_sqlite(url) else url.render_as_string(hide_password=True)
@@ -123,7 +173,7 @@ def _first_line(error: Exception) -> str:
 
 def _parse(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        parsed = make_url(_hosts_as_parameters(url))
     except ArgumentError as error:
         raise StoreError("the store's URL cannot be read; write sqlite:///path or postgresql://user@host/db") from error
     if parsed.drivername not in ("sqlite", "postgresql"):
@@ -131,6 +181,15 @@ def _parse(url: str) -> URL:
     if _is_sqlite(parsed) and parsed.database in (None, "", ":memory:"):
         raise StoreError("a store in memory would forget everything: give a file, sqlite:///path")
     return parsed
+
+
+def _hosts_as_parameters(url: str) -> str:
+    """Return libpq's `postgresql://user@one:5432,two:5432/db` as SQLAlchemy writes several hosts: as parameters."""
+    several = re.fullmatch(r"(postgresql://(?:[^@/?]*@)?)([^/?]*,[^/?]*)((?:/[^?]*)?)(?:\?(.*))?", url)
+    if several is None:
+        return url
+    hosts = "&".join(f"host={host}" for host in several[2].split(","))
+    return f"{several[1]}{several[3] or '/'}?{hosts}" + (f"&{several[4]}" if several[4] else "")
 
 
 def _check_path(url: URL, *, create: bool) -> None:
@@ -170,6 +229,7 @@ def _engine(url: URL) -> Engine:
     except ModuleNotFoundError as error:
         raise StoreError("postgresql:// needs psycopg: pip install 'langfuse-router[postgres]'") from error
     event.listen(engine, "connect", _prepare_postgres)
+    event.listen(engine, "handle_error", _leave_a_standby)
     return engine
 
 
@@ -187,8 +247,25 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgres_arguments(url: URL) -> dict[str, int]:
-    return {} if "connect_timeout" in url.query else {"connect_timeout": _POSTGRES_CONNECT_SECONDS}
+def _postgres_arguments(url: URL) -> dict[str, int | str]:
+    """Return what makes a lost server show within seconds, and another one be found; the URL's own words win."""
+    arguments: dict[str, int | str] = {
+        "connect_timeout": _POSTGRES_CONNECT_SECONDS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": _POSTGRES_ANSWER_MS,
+        "application_name": "langfuse-router",
+    }
+    if isinstance(url.query.get("host"), tuple):
+        arguments["target_session_attrs"] = "read-write"  # of several, the primary
+    return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def _leave_a_standby(context: ExceptionContext) -> None:
+    """A server that only reads was the primary once: its connections are of no use any more."""
+    if getattr(context.original_exception, "sqlstate", None) == "25006":
+        context.is_disconnect = True
 
 
 def _prepare_postgres(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -10,7 +10,21 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from router.domain.delivery import (
     Accepted,
@@ -104,8 +118,7 @@ def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
 
     The attempt is counted now. Attempts whose lease ran out are recorded as lost, their deliveries are due.
     """
-    now = _now(connection)
-    _expire(connection, now)
+    _expire(connection, _now(connection))
     found = gates.gates(connection, ((name, want.type) for name, want in wanted.items()))
     now = _now(connection)  # others may have spent a destination's rate while we waited for its row
     claims: list[Claim] = []
@@ -120,58 +133,135 @@ def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
     return claims
 
 
-def settle(
-    connection: Connection,
-    claim: Claim,
-    answer: Answer,
-    *,
-    final: SettledStatus,
-    reason: str | None = None,
-    next_due: timedelta | None = None,
-    pause: timedelta | None = None,
-    begins: Thread | None = None,
-) -> Settled | None:
-    """Record how an attempt ended. None: the claim was outdated, and nothing was changed.
+class Settlement(Struct, frozen=True, kw_only=True):
+    """How an attempt ended, to be recorded.
 
     `final` is the delivery's status from now on, `reason` why (None: the outcome's own word); a waiting one is due
     in `next_due` (None: at once). `pause` keeps the destination from being claimed for that long. A refusal does not
-    use up the attempt. The destination's breaker learns of the outcome; what a delivered one overtook is cancelled.
-    `begins`: the conversation of which what was posted is the first message.
+    use up the attempt. `begins`: the conversation of which what was posted is the first message.
+    """
+
+    claim: Claim
+    answer: Answer
+    final: SettledStatus
+    reason: str | None = None
+    next_due: timedelta | None = None
+    pause: timedelta | None = None
+    begins: Thread | None = None
+
+
+class _Delivered(Struct, frozen=True):
+    """What a group of deliveries become alike."""
+
+    status: SettledStatus
+    reason: str
+    used_up: int
+    due_at: Millis | None
+
+
+class _Attempted(Struct, frozen=True):
+    """How a group of attempts ended alike."""
+
+    outcome: str
+    status: int | None
+    reason: str
+    excerpt: str
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[Settled | None]:
+    """Record how attempts ended. None: that claim was outdated, and nothing was changed.
+
+    Breakers learn of the outcomes; what a delivered one overtook is cancelled. What ended alike is one statement:
+    most attempts do.
     """
     now = _now(connection)
-    outcome, said = _outcome(answer)
-    waits = final in _WAITING
-    due = {} if not waits else {"due_at": now + duration_ms(next_due or timedelta())}
-    used_up = 0 if isinstance(answer.outcome, Refused) else 1
-    settled = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.key == claim.key, deliveries.c.fence == claim.fence, DELIVERY_IS_SENDING)
-        .values(
-            status=final,
-            reason=said if reason is None else reason,
-            attempts=deliveries.c.attempts - 1 + used_up,
-            lease_until=None,
-            ended_at=None if waits else now,
-            **due,
+    held = _held(connection, (settlement.claim.key for settlement in settlements))
+    current: dict[int, tuple[Settlement, int]] = {}
+    for place, settlement in enumerate(settlements):
+        row = held.get(settlement.claim.key)
+        if row is not None and row["fence"] == settlement.claim.fence:
+            current[place] = (settlement, row["seq"])
+            del held[settlement.claim.key]
+            if settlement.final == "delivered" and row["order_key"] is not None:
+                order.overtake(connection, row["seq"], now)
+            if settlement.begins is not None and settlement.answer.posted is not None:
+                threads.begin(connection, settlement.begins, settlement.answer.posted)
+    _end_deliveries(connection, current.values(), now)
+    _end_attempts(connection, current.values(), now)
+    opened = _tell_breakers(connection, {place: settlement for place, (settlement, _) in current.items()}, now)
+    return [Settled(opened.get(place)) if place in current else None for place in range(len(settlements))]
+
+
+def _held(connection: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
+    """Return what of those deliveries is being sent, and keep it from others."""
+    found: dict[str, RowMapping] = {}
+    for some in batched(keys):
+        sending = (
+            select(deliveries.c.seq, deliveries.c.key, deliveries.c.fence, deliveries.c.order_key)
+            .where(deliveries.c.key.in_(some), DELIVERY_IS_SENDING)
+            .order_by(deliveries.c.seq)
+            .with_for_update()
         )
-        .returning(deliveries.c.seq, deliveries.c.order_key)
-    ).one_or_none()
-    if settled is None:
-        return None
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.delivery == settled.seq, attempts.c.fence == claim.fence)
-        .values(finished_at=now, outcome=outcome, status=answer.status, reason=said, excerpt=answer.excerpt)
-    )
-    if final == "delivered" and settled.order_key is not None:
-        order.overtake(connection, settled.seq, now)
-    if begins is not None and answer.posted is not None:
-        threads.begin(connection, begins, answer.posted)
-    name = (claim.destination, claim.type)
-    if pause is not None:
-        gates.pause(connection, name, now + duration_ms(pause))
-    opened = gates.tell_breaker(connection, name, answer.outcome, claim.key, now)
-    return Settled(None if opened is None else opened.open_until)
+        found.update((row["key"], row) for row in connection.execute(sending).mappings())
+    return found
+
+
+def _end_deliveries(connection: Connection, ended: Iterable[tuple[Settlement, int]], now: Millis) -> None:
+    alike: dict[_Delivered, list[int]] = {}
+    for settlement, seq in ended:
+        waits = settlement.final in _WAITING
+        end = _Delivered(
+            status=settlement.final,
+            reason=_outcome(settlement.answer)[1] if settlement.reason is None else settlement.reason,
+            used_up=0 if isinstance(settlement.answer.outcome, Refused) else 1,
+            due_at=now + duration_ms(settlement.next_due or timedelta()) if waits else None,
+        )
+        alike.setdefault(end, []).append(seq)
+    for end, seqs in alike.items():
+        due = {} if end.due_at is None else {"due_at": end.due_at}
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.seq.in_(seqs))
+            .values(
+                status=end.status,
+                reason=end.reason,
+                attempts=deliveries.c.attempts - 1 + end.used_up,
+                lease_until=None,
+                ended_at=now if end.due_at is None else None,
+                **due,
+            )
+        )
+
+
+def _end_attempts(connection: Connection, ended: Iterable[tuple[Settlement, int]], now: Millis) -> None:
+    alike: dict[_Attempted, list[tuple[int, int]]] = {}
+    for settlement, seq in ended:
+        outcome, said = _outcome(settlement.answer)
+        end = _Attempted(outcome, settlement.answer.status, said, settlement.answer.excerpt)
+        alike.setdefault(end, []).append((seq, settlement.claim.fence))
+    for end, attempted in alike.items():
+        connection.execute(
+            update(attempts)
+            .where(tuple_(attempts.c.delivery, attempts.c.fence).in_(attempted))
+            .values(finished_at=now, outcome=end.outcome, status=end.status, reason=end.reason, excerpt=end.excerpt)
+        )
+
+
+def _tell_breakers(connection: Connection, ended: Mapping[int, Settlement], now: Millis) -> dict[int, datetime]:
+    """Pause destinations that asked for it, and tell their breakers. Return, by place, until when one opened."""
+    of: dict[gates.Name, list[int]] = {}
+    for place, settlement in ended.items():
+        of.setdefault((settlement.claim.destination, settlement.claim.type), []).append(place)
+    opened: dict[int, datetime] = {}
+    for name, places in sorted(of.items()):
+        pauses = [pause for place in places if (pause := ended[place].pause) is not None]
+        if pauses:
+            gates.pause(connection, name, now + duration_ms(max(pauses)))
+        outcomes = [(ended[place].answer.outcome, ended[place].claim.key) for place in places]
+        for place, told in zip(places, gates.tell_breaker(connection, name, outcomes, now), strict=True):
+            if told is not None and told.open_until is not None:
+                opened[place] = told.open_until
+    return opened
 
 
 def release(connection: Connection, claims: Sequence[Claim]) -> None:
@@ -355,12 +445,11 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
                 lease_until=from_ms(lease_until),
                 about_trouble=about_trouble,
             )
-    started = [
-        {"delivery": seq, "fence": claim.fence, "number": claim.attempt, "started_at": now, "reason": "", "excerpt": ""}
-        for seq, claim in claims.items()
-    ]
-    if started:
-        connection.execute(insert(attempts), started)
+        begun = select(
+            deliveries.c.seq, deliveries.c.fence, deliveries.c.attempts, literal(now), literal(""), literal("")
+        ).where(deliveries.c.seq.in_(some))
+        columns = ("delivery", "fence", "number", "started_at", "reason", "excerpt")
+        connection.execute(insert(attempts).from_select(columns, begun, include_defaults=False))
     return [claims[seq] for seq in picked]
 
 

@@ -1,6 +1,7 @@
 """What holds a whole destination back, shared by all replicas: pauses it asked for, its breaker, its rate."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 import msgspec
@@ -94,15 +95,24 @@ def save(connection: Connection, name: Name, gate: Gate) -> None:
     )
 
 
-def tell_breaker(connection: Connection, name: Name, outcome: Outcome, key: str, now: Millis) -> Breaker | None:
-    """Take in how the attempt of delivery `key` ended. Return the breaker if it opened by that."""
+def tell_breaker(
+    connection: Connection, name: Name, ended: Sequence[tuple[Outcome, str]], now: Millis
+) -> list[Breaker | None]:
+    """Take in how attempts ended, each with its delivery's key. Return for each the breaker if it opened by that."""
     row = connection.execute(_gates().where(*_is(name))).mappings().one_or_none()
-    if row is None or breakers.after(gate_of(row).breaker, outcome, key, from_ms(now)) == gate_of(row).breaker:
-        return None
+    if row is None or _told(gate_of(row).breaker, ended, now)[-1] == gate_of(row).breaker:
+        return [None] * len(ended)
     gate = gates(connection, [name])[name]
-    told = breakers.after(gate.breaker, outcome, key, from_ms(now))
-    save(connection, name, msgspec.structs.replace(gate, breaker=told))
-    return told if told.openings > gate.breaker.openings else None
+    told = _told(gate.breaker, ended, now)
+    save(connection, name, msgspec.structs.replace(gate, breaker=told[-1]))
+    return [one if one.openings > before.openings else None for before, one in pairwise([gate.breaker, *told])]
+
+
+def _told(breaker: Breaker, ended: Sequence[tuple[Outcome, str]], now: Millis) -> list[Breaker]:
+    """Return the breaker as it is after each of the attempts."""
+    at = from_ms(now)
+    told = accumulate(ended, lambda known, one: breakers.after(known, one[0], one[1], at), initial=breaker)
+    return list(told)[1:]
 
 
 def free_probes(connection: Connection, probes: Mapping[Name, Iterable[str]], now: Millis) -> None:

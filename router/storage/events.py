@@ -1,8 +1,9 @@
 """Events as received: stored once, waiting to be routed."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Final, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from router.domain.event import Action, Event, Origin, PromptKey
 from router.langfuse.wire import decode, encode_body
 from router.storage.clock import from_ms, optional_moment, optional_ms, to_ms
-from router.storage.statements import batched, insert_new
+from router.storage.statements import batched
 from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
 
 
@@ -84,7 +85,31 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-_INSERT: Final = insert_new(events).returning(events.c.source, events.c.id)
+_COLUMNS: Final = {
+    "source": "text",
+    "id": "text",
+    "origin": "text",
+    "type": "text",
+    "action": "text",
+    "project_id": "text",
+    "prompt": "text",
+    "received_at": "bigint",
+    "sent_at": "bigint",
+    "status": "text",
+    "reason": "text",
+    "body_digest": "text",
+    "body": "bytea",
+}
+"""What an event arrives with, and PostgreSQL's types of it."""
+
+_INSERT: Final = f"INSERT INTO events ({', '.join(_COLUMNS)})"
+_NEW: Final = "ON CONFLICT DO NOTHING"
+_FROM_ARRAYS: Final = (
+    f"{_INSERT} SELECT * FROM unnest({', '.join(f'%s::{type_}[]' for type_ in _COLUMNS.values())}) "  # noqa: S608
+    f"{_NEW} RETURNING source, id"
+)
+_MOST_ROWS: Final = 200
+"""SQLite limits how many values a statement may name."""
 
 _MOST_SINGLES: Final = 1_000
 """Events of no prompt are looked at in portions; prompts are as few as they are."""
@@ -187,17 +212,21 @@ def _row(event: NewEvent) -> dict[str, object]:
         "source": event.source,
         "id": words(event.id),
         "origin": event.origin,
-        "type": event.type,
+        "type": words(event.type),
         "action": event.action,
-        "project_id": event.project_id,
-        "prompt": event.prompt,
+        "project_id": _optional_words(event.project_id),
+        "prompt": _optional_words(event.prompt),
         "received_at": to_ms(event.received_at),
         "sent_at": optional_ms(event.sent_at),
         "status": event.status,
-        "reason": event.reason,
+        "reason": words(event.reason),
         "body_digest": hashlib.sha256(event.body).hexdigest(),
         "body": event.body,
     }
+
+
+def _optional_words(value: str | None) -> str | None:
+    return None if value is None else words(value)
 
 
 def _identity(row: Mapping[str, object]) -> tuple[object, object]:
@@ -209,10 +238,38 @@ def _store(connection: Connection, rows: Sequence[dict[str, object]]) -> set[int
     places: dict[tuple[object, object], int] = {}
     for place, row in enumerate(rows):
         places.setdefault(_identity(row), place)
-    if not places:
-        return set()
-    inserted = connection.execute(_INSERT, [rows[place] for place in places.values()])
-    return {places[source, id_] for source, id_ in inserted}
+    insert = _insert_arrays if connection.dialect.name == "postgresql" else _insert_values
+    return {places[source, id_] for source, id_ in insert(connection, [rows[place] for place in places.values()])}
+
+
+def _insert_arrays(connection: Connection, rows: Sequence[dict[str, object]]) -> Iterable[tuple[object, object]]:
+    """Insert what is new and return its identities: one statement, prepared once for any number of rows."""
+    if not rows:
+        return ()
+    arrays = tuple([row[name] for row in rows] for name in _COLUMNS)
+    return [(source, id_) for source, id_ in connection.exec_driver_sql(_FROM_ARRAYS, arrays)]
+
+
+def _insert_values(connection: Connection, rows: Sequence[dict[str, object]]) -> Iterator[tuple[object, object]]:
+    """The same for SQLite. Each step of a statement there is a moment in which another thread may take the
+    interpreter for five milliseconds: so one statement for many rows, and nothing to fetch while all are new.
+    """
+    for start in range(0, len(rows), _MOST_ROWS):
+        some = rows[start : start + _MOST_ROWS]
+        values = tuple(row[name] for row in some for name in _COLUMNS)
+        new = connection.exec_driver_sql(_values_statement(len(some)), values).rowcount
+        if new == len(some):
+            yield from map(_identity, some)
+        elif new:
+            # nobody else writes while we do, and numbers only grow: the last ones are ours
+            last = select(events.c.source, events.c.id).order_by(events.c.seq.desc()).limit(new)
+            yield from ((source, id_) for source, id_ in connection.execute(last))
+
+
+@cache
+def _values_statement(rows: int) -> str:
+    row = f"({', '.join('?' for _ in _COLUMNS)})"
+    return f"{_INSERT} VALUES {', '.join([row] * rows)} {_NEW}"
 
 
 def _digests(connection: Connection, identities: Iterable[tuple[object, object]]) -> dict[tuple[object, object], str]:

@@ -4,8 +4,10 @@ Reading methods answer at once and may be called from any thread; they see one m
 future that is done when the disk has it. Both raise StoreUnavailable while the database does not answer.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,6 +21,7 @@ from router.domain.message import DestinationType
 from router.domain.routing import Hold, Routing
 from router.storage import (
     activity,
+    bell,
     changes,
     database,
     deliveries,
@@ -36,8 +39,9 @@ from router.storage import (
     waits,
 )
 from router.storage.activity import DestinationCount, Hour, RuleCount, SourceCount
+from router.storage.bell import Call
 from router.storage.changes import ChangeFilter
-from router.storage.deliveries import GivenUp, Settled, SettledStatus, Wanted
+from router.storage.deliveries import GivenUp, Settled, SettledStatus, Settlement, Wanted
 from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
 from router.storage.held import Held, Telling, Window
 from router.storage.looks import Progress
@@ -56,6 +60,7 @@ from router.storage.records import (
     PromptFilter,
 )
 from router.storage.retention import Forgotten
+from router.storage.turn import Turn
 from router.storage.writer import Writer
 
 
@@ -65,15 +70,17 @@ class Store:
     def __init__(self, opened: database.Database) -> None:
         self._database = opened
         self._writer = Writer(opened.writes)
+        self._name = uuid.uuid4().hex
 
     @classmethod
-    def open(cls, url: str, *, serve: bool = False, migrate: bool = False) -> "Store":
+    def open(cls, url: str, *, serve: bool = False, migrate: bool = False, patient: bool = False) -> "Store":
         """Open the store at `url` (`sqlite:///path`, or `postgresql://user@host/db`).
 
         `serve`: as the one server of a SQLite file, which is made and migrated as needed. `migrate`: bring the schema
-        up to date first, on any database. Raises StoreNotMigrated or StoreError, in one line.
+        up to date first, on any database. `patient`: a PostgreSQL that does not answer is no fault, it may later.
+        Raises StoreNotMigrated or StoreError, in one line.
         """
-        store = cls(database.open_database(url, serve=serve, migrate=migrate))
+        store = cls(database.open_database(url, serve=serve, migrate=migrate, patient=patient))
         if serve and store._database.is_alone:
             # whoever was sending ended: nobody has to wait for its leases
             store._writer.submit(deliveries.expire_all).result()
@@ -104,7 +111,22 @@ class Store:
 
     def receive(self, event: NewEvent) -> Future[Receipt]:
         """Keep an event. The same id with the same body is a duplicate; with another body, another event."""
-        return self._writer.receive(event)
+        answered: Future[Receipt] = Future()
+        answered.set_running_or_notify_cancel()
+
+        def answer(stored: Future[list[Receipt | Exception]]) -> None:
+            (result,) = stored.result()
+            if isinstance(result, Exception):
+                answered.set_exception(result)
+            else:
+                answered.set_result(result)
+
+        self._writer.receive([event]).add_done_callback(answer)
+        return answered
+
+    def receive_all(self, arrived: Sequence[NewEvent]) -> Future[list[Receipt | Exception]]:
+        """Keep events, each by itself: its receipt, or why it could not be stored."""
+        return self._writer.receive(arrived)
 
     def waiting(self) -> list[WaitingBatch]:
         """Return what waits to be routed, first come first."""
@@ -127,6 +149,12 @@ class Store:
         """Return what is known of a prompt, without contents."""
         with self._database.read() as connection:
             return ledgers.ledger(connection, key)
+
+    @contextmanager
+    def turn(self, batches: Sequence[WaitingBatch]) -> Iterator[Turn]:
+        """Give the right to route those of the batches that no other replica is routing, until the block ends."""
+        with self._database.now() as connection:
+            yield Turn(connection, batches)
 
     def whole_ledger(self, key: PromptKey) -> Ledger:
         """Return all that is known of a prompt, with every version's content."""
@@ -232,17 +260,15 @@ class Store:
         pause: timedelta | None = None,
         begins: Thread | None = None,
     ) -> Future[Settled | None]:
-        """Record how an attempt ended; None: the claim was outdated and nothing was changed.
-
-        `final` is the delivery's status from now on and `reason` why (None: the outcome's own word), `next_due` from
-        now the next attempt's time, `pause` for how long the destination is left alone. A refusal does not use up the
-        attempt. `begins`: the conversation of which what was posted is the first message.
-        """
-        return self._writer.submit(
-            lambda connection: deliveries.settle(
-                connection, claim, answer, final=final, reason=reason, next_due=next_due, pause=pause, begins=begins
-            )
+        """Record how one attempt ended, as `settle_all` does."""
+        one = Settlement(
+            claim=claim, answer=answer, final=final, reason=reason, next_due=next_due, pause=pause, begins=begins
         )
+        return self._writer.submit(lambda connection: deliveries.settle(connection, [one])[0])
+
+    def settle_all(self, settlements: Sequence[Settlement]) -> Future[list[Settled | None]]:
+        """Record how attempts ended; None: that claim was outdated and nothing was changed."""
+        return self._writer.submit(lambda connection: deliveries.settle(connection, settlements))
 
     def root(self, thread: Thread) -> str | None:
         """Return what a conversation's first message is called at its destination; None: there is none yet."""
@@ -339,6 +365,22 @@ class Store:
     def forget_changes(self, before: datetime, after: str) -> Future[Forgotten]:
         """Remove, of some changes behind id `after` that outlived their events, those that are no longer needed."""
         return self._writer.submit(lambda connection: retention.forget_changes(connection, before, after))
+
+    # Other replicas
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may work on this store."""
+        return self._database.is_shared
+
+    def call(self, what: Call) -> None:
+        """Tell the other replicas that there is more of it."""
+        if self.is_shared:
+            self._writer.submit(lambda connection: bell.call(connection, what, self._name))
+
+    async def listen(self, heard: Callable[[Call], None]) -> None:
+        """Call `heard` for what others call, until cancelled. Every so often also look without having been called."""
+        await self._database.listen(self._name, heard)
 
     # What people ask
 

@@ -1,11 +1,14 @@
 """The one thread that writes: whatever is queued goes into one transaction, so concurrent requests share a commit."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
@@ -44,10 +47,11 @@ class Writer:
         self._put(_Call(job, future))
         return future
 
-    def receive(self, event: NewEvent) -> Future[Receipt]:
-        """Store `event` soon, in one statement with all that arrive meanwhile."""
-        future: Future[Receipt] = _uncancellable()
-        self._put(_Intake([event], [future]))
+    def receive(self, arrived: Sequence[NewEvent]) -> Future[list[Receipt | Exception]]:
+        """Store `arrived` soon, in one statement with all that arrive meanwhile. Each fares by itself."""
+        future: Future[list[Receipt | Exception]] = _uncancellable()
+        group = _Group(len(arrived), future)
+        self._put(_Intake([_Arrival(group, place, event) for place, event in enumerate(arrived)]))
         return future
 
     def close(self) -> None:
@@ -108,19 +112,27 @@ class Writer:
 
     def _attempt(self, units: "Sequence[_Unit]") -> list[Exception | None]:
         """Run all units and commit. Return for each why it failed alone."""
+        if len(units) == 1:  # there is nobody to protect from it: its transaction is savepoint enough
+            return [_run(units[0], self._engine.begin)]
         with self._engine.begin() as connection:
-            return [_run(unit, connection) for unit in units]
+            return [_run(unit, partial(_nested, connection)) for unit in units]
 
 
-def _run(unit: "_Unit", connection: Connection) -> Exception | None:
+def _run(unit: "_Unit", begin: Callable[[], AbstractContextManager[Connection]]) -> Exception | None:
     try:
-        with connection.begin_nested():
+        with begin() as connection:
             unit.run(connection)
     except Exception as error:
         if isinstance(error, DBAPIError) and not _is_of_one(error):
             raise  # the database's own trouble: the transaction is lost for all
         return error
     return None
+
+
+@contextmanager
+def _nested(connection: Connection) -> Iterator[Connection]:
+    with connection.begin_nested():
+        yield connection
 
 
 def _is_of_one(error: DBAPIError) -> bool:
@@ -167,37 +179,51 @@ class _Call(Generic[T]):
         return ()
 
 
+class _Group:
+    """Events that were handed over together, and what became of each."""
+
+    def __init__(self, size: int, future: Future[list[Receipt | Exception]]) -> None:
+        self._results: list[Receipt | Exception] = [StoreUnavailable("not stored")] * size
+        self._open = size
+        self._future = future
+
+    def put(self, place: int, result: Receipt | Exception) -> None:
+        self._results[place] = result
+        self._open -= 1
+        if not self._open:
+            self._future.set_result(self._results)
+
+
+class _Arrival(Struct, frozen=True):
+    group: _Group
+    place: int
+    event: NewEvent
+
+
 class _Intake:
-    def __init__(self, events: list[NewEvent], futures: list[Future[Receipt]]) -> None:
-        self.events = events
-        self.futures = futures
+    def __init__(self, arrivals: list[_Arrival]) -> None:
+        self.arrivals = arrivals
 
     def run(self, connection: Connection) -> None:
-        self._receipts = receive(connection, self.events)
+        self._receipts = receive(connection, [arrival.event for arrival in self.arrivals])
 
     def succeed(self) -> None:
-        for future, receipt in zip(self.futures, self._receipts, strict=True):
-            future.set_result(receipt)
+        for arrival, receipt in zip(self.arrivals, self._receipts, strict=True):
+            arrival.group.put(arrival.place, receipt)
 
     def fail(self, error: Exception) -> None:
-        for future in self.futures:
-            future.set_exception(error)
+        for arrival in self.arrivals:
+            arrival.group.put(arrival.place, error)
 
     def parts(self) -> Sequence[_Unit]:
-        if len(self.events) == 1:
-            return ()
-        return [_Intake([event], [future]) for event, future in zip(self.events, self.futures, strict=True)]
+        return [_Intake([arrival]) for arrival in self.arrivals] if len(self.arrivals) > 1 else ()
 
 
 def _merged(units: Sequence[_Unit]) -> list[_Unit]:
     """Return the units with all arrived events as one, first: somebody's webhook waits for the answer."""
-    intakes = [unit for unit in units if isinstance(unit, _Intake)]
+    arrivals = [arrival for unit in units if isinstance(unit, _Intake) for arrival in unit.arrivals]
     others = [unit for unit in units if not isinstance(unit, _Intake)]
-    if not intakes:
-        return others
-    events = [event for intake in intakes for event in intake.events]
-    futures = [future for intake in intakes for future in intake.futures]
-    return [_Intake(events, futures), *others]
+    return [_Intake(arrivals), *others] if arrivals else others
 
 
 def _uncancellable() -> Future[T]:

@@ -52,9 +52,17 @@ def command(
 class RunningRouter:
     """`langfuse-router serve` in a folder of its own. Its log goes to `serve.log` there."""
 
-    def __init__(self, folder: Path, rules: str, *options: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rules: str,
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        store: str | None = None,
+    ) -> None:
         self.folder = folder
-        self.options = options
+        self.store_url = store or f"sqlite:///{folder / 'router.db'}"
+        self.options = (*options, "--store", self.store_url)
         self.env = {**os.environ, "LANGFUSE_WEBHOOK_SECRET": SECRET, **(env or {})}
         self.rules = folder / "rules.toml"
         self.rules.write_text(rules)
@@ -92,6 +100,11 @@ class RunningRouter:
         assert self.process.poll() is None, f"the service ended at start:\n{text}"
         found = re.search(r"health\s+(http://\S+)/health/ready", text)
         return found and found[1]
+
+    def health(self) -> tuple[int, str]:
+        """Return what readiness says: its status code and its words."""
+        answer = self.client.get(f"{self.url}/health/ready")
+        return answer.status_code, str(answer.json()["status"])
 
     def is_ready(self) -> bool:
         try:
@@ -133,7 +146,7 @@ class RunningRouter:
         )
 
     def store(self) -> Store:
-        return Store.open(f"sqlite:///{self.folder / 'router.db'}")
+        return Store.open(self.store_url)
 
     def events(self) -> tuple[EventRecord, ...]:
         with self.store() as store:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import httpx
 import msgspec
 import pytest
-from litestar import Litestar
+from litestar.types import ASGIApp
 
 from router.domain.text import Text
 from router.langfuse.signature import sign
@@ -69,7 +69,7 @@ actions = [{ to = "oncall" }]
 class Asked:
     """A service and somebody who asks it. `api` bears the token, `browser` is nobody until it logs in."""
 
-    def __init__(self, service: Service, app: Litestar, rules: Path, slack: Receiver) -> None:
+    def __init__(self, service: Service, app: ASGIApp, rules: Path, slack: Receiver) -> None:
         self.service = service
         self.app = app
         self.rules = rules

@@ -77,7 +77,7 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True):
-    """`[store]`. `url`: `sqlite:///FILE` or `postgresql://…`."""
+    """`[store]`. `url`: `sqlite:///FILE` or `postgresql://…`; `spool`: the file for events while PostgreSQL is away."""
 
     url: Text = Text("sqlite:///router.db")
     retention: timedelta = timedelta(days=90)
@@ -138,6 +138,11 @@ SERVER: Final[Keys] = {
 STORE: Final[Keys] = {
     "url": Key(kind=STORE_URL, about="sqlite:///FILE or postgresql://user@host/db."),
     "retention": Key(kind=POSITIVE_DURATION, about="How long finished events and deliveries are kept (90d)."),
+    "spool": Key(
+        kind=FILLED,
+        about="A SQLite file of this machine for events while PostgreSQL does not answer.",
+        examples=("/var/lib/langfuse-router/spool.db",),
+    ),
 }
 
 SOURCE: Final[Keys] = {
@@ -431,7 +436,6 @@ INCLUDED: Final = ("destinations", "rules")
 NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
 
 LATER: Final[Mapping[str, frozenset[str]]] = {
-    "store": frozenset({"spool"}),
     "expect": frozenset({"where"}),
     "destination": frozenset({'type = "apprise"'}),
 }

@@ -1,0 +1,170 @@
+"""Events on their way to the disk: those that arrive while others are being committed share the next commit.
+
+While the store does not answer, the spool keeps them; as soon as it answers again they are brought there, in the order
+of arrival. Until the spool is empty, what arrives goes behind what waits in it.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from router.storage.errors import StoreUnavailable
+from router.storage.events import NewEvent, Receipt
+from router.storage.spool import Spool, Spooled
+from router.storage.store import Store
+
+log = structlog.get_logger("router.intake")
+
+PATIENCE: Final = 4.0
+"""Seconds that the store gets for a commit. Langfuse gives up after 10: worker/src/queues/webhooks.ts."""
+
+LOOK_AGAIN: Final = 1.0
+"""Seconds between two attempts to bring the store what was spooled."""
+
+DRAINED_AT_ONCE: Final = 500
+
+
+class Intake:
+    """Hands events to the store in groups: one wake-up of the writer, and one of the event loop, for each commit.
+
+    `drained` is called when events that were spooled have reached the store.
+    """
+
+    def __init__(self, store: Store, spool: Spool | None, drained: Callable[[], None]) -> None:
+        self._store = store
+        self._spool = spool
+        self._drained = drained
+        self._arrived: list[tuple[NewEvent, asyncio.Future[Receipt]]] = []
+        self._committing: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._spooling = asyncio.Lock()
+        """Held while something is put into the spool, and while it is looked whether the spool is empty."""
+
+    @property
+    def is_spooling(self) -> bool:
+        return self._draining is not None
+
+    def spooled(self) -> int:
+        """Count what is in the spool; may take a moment."""
+        return 0 if self._spool is None else self._spool.count()
+
+    async def start(self) -> None:
+        """Bring the store what an earlier run left in the spool."""
+        if self._spool is not None and await asyncio.to_thread(self._spool.count) > 0:
+            self._drain_soon(self._spool)
+
+    async def close(self) -> None:
+        """Answer who waits. What is spooled stays there for the next start."""
+        if self._committing is not None:
+            await self._committing
+        if self._draining is not None:
+            self._draining.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._draining
+
+    async def keep(self, event: NewEvent) -> Receipt:
+        """Return when the event is on the disk. Raises StoreUnavailable, or why it cannot be stored as it is."""
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._arrived.append((event, answer))
+        if self._committing is None:
+            # it runs after what the sockets have ready at this moment
+            self._committing = asyncio.get_running_loop().create_task(self._commit())
+        return await answer
+
+    async def _commit(self) -> None:
+        while self._arrived:
+            group, self._arrived = self._arrived, []
+            results = await self._store_or_spool([event for event, _ in group])
+            for (_, answer), result in zip(group, results, strict=True):
+                if answer.done():  # whoever asked went away
+                    continue
+                if isinstance(result, Exception):
+                    answer.set_exception(result)
+                else:
+                    answer.set_result(result)
+        self._committing = None
+
+    async def _store_or_spool(self, events: Sequence[NewEvent]) -> list[Receipt | Exception]:
+        spool = self._spool
+        if self._draining is None:
+            results = await self._try_to_store(events)
+            out = [place for place, result in enumerate(results) if isinstance(result, StoreUnavailable)]
+            if spool is None or not out:
+                return results
+            log.error("the store does not answer; events go into the spool", error=str(results[out[0]]))
+        else:
+            results, out = [StoreUnavailable("spooling")] * len(events), list(range(len(events)))
+        assert spool is not None
+        async with self._spooling:
+            kept = await asyncio.wrap_future(spool.keep([events[place] for place in out]))
+            self._drain_soon(spool)
+        for place, result in zip(out, kept, strict=True):
+            results[place] = result
+        return results
+
+    async def _try_to_store(self, events: Sequence[NewEvent]) -> list[Receipt | Exception]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.wrap_future(self._store.receive_all(events))
+        except TimeoutError:
+            # should it succeed later, the same event from the spool is a duplicate
+            return [StoreUnavailable(f"no answer within {PATIENCE:g} s")] * len(events)
+
+    def _drain_soon(self, spool: Spool) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain(spool))
+
+    async def _drain(self, spool: Spool) -> None:
+        """Bring the store what is spooled, until nothing is left."""
+        moved = 0
+        while True:
+            try:
+                async with self._spooling:
+                    oldest = await asyncio.to_thread(spool.oldest, DRAINED_AT_ONCE)
+                    if not oldest:
+                        self._draining = None
+                        break
+                stored = await self._bring(oldest)
+                await asyncio.wrap_future(spool.forget(stored))
+                moved += len(stored)
+                if stored:
+                    self._drained()
+                if len(stored) < len(oldest):
+                    await asyncio.sleep(LOOK_AGAIN)
+            except StoreUnavailable as error:
+                log.error("the spool cannot be read", error=str(error))
+                await asyncio.sleep(LOOK_AGAIN)
+        log.info("the spool is drained into the store", events=moved)
+
+    async def _bring(self, oldest: Sequence[Spooled]) -> list[Spooled]:
+        """Store those events. Return those that the store has now."""
+        results = await asyncio.wrap_future(self._store.receive_all([one.event for one in oldest]))
+        stored = [one for one, result in zip(oldest, results, strict=True) if not isinstance(result, Exception)]
+        for one, result in zip(oldest, results, strict=True):
+            if isinstance(result, Exception) and not isinstance(result, StoreUnavailable):
+                await asyncio.wrap_future(self._store.receive(bare(one.event, result)))
+                stored.append(one)
+        return stored
+
+
+def bare(event: NewEvent, error: Exception) -> NewEvent:
+    """Return an event that cannot be stored as it is without the names that the database cannot hold.
+
+    It is authentic, so it was or will be acknowledged all the same.
+    """
+    return replace(
+        event,
+        id=hashlib.sha256(event.body).hexdigest(),
+        type="",
+        action=None,
+        project_id=None,
+        prompt=None,
+        sent_at=None,
+        status="quarantined",
+        reason=f"cannot be stored: {type(error).__name__}",
+    )

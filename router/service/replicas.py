@@ -1,0 +1,44 @@
+"""The other replicas on the same store: what happens here is called out to them, what they call wakes our loops."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from router.storage.bell import Call
+from router.storage.store import Store
+
+BREATH: Final = 0.05
+"""Seconds in which all that happens makes one call. The others only help: whoever has the work wakes itself."""
+
+
+class Replicas:
+    """Calls and listens. On a store that nobody else serves it does nothing."""
+
+    def __init__(self, store: Store, wake_routing: Callable[[], None], wake_worker: Callable[[], None]) -> None:
+        self._store = store
+        self._wake_routing = wake_routing
+        self._wake_worker = wake_worker
+        self._calling: set[Call] = set()
+
+    def call(self, what: Call) -> None:
+        """There is more of it. Call it on the event loop."""
+        if self._store.is_shared and what not in self._calling:
+            self._calling.add(what)
+            asyncio.get_running_loop().call_later(BREATH, self._call_now, what)
+
+    async def listen(self) -> None:
+        """Hear the others until cancelled."""
+        await self._store.listen(self._heard)
+
+    def _call_now(self, what: Call) -> None:
+        self._calling.discard(what)
+        self._store.call(what)
+
+    def _heard(self, what: Call) -> None:
+        match what:
+            case "events":
+                self._wake_routing()
+            case "deliveries":
+                self._wake_worker()
+            case _:
+                assert_never(what)

@@ -1,0 +1,50 @@
+"""What replicas call out to each other: LISTEN and NOTIFY. A call may be lost, so everybody also looks by himself."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias, get_args
+
+import structlog
+from sqlalchemy import Connection, Engine, func, select
+
+Call: TypeAlias = Literal["events", "deliveries"]
+"""What there may be more of: events that wait to be routed, deliveries that wait to be sent."""
+
+log = structlog.get_logger("router.storage")
+
+_CHANNEL: Final = "langfuse_router"
+_PAUSE: Final = 1.0
+"""Seconds between attempts to listen again."""
+
+
+def call(connection: Connection, what: Call, caller: str) -> None:
+    """Tell all who listen, as soon as the transaction is committed."""
+    connection.execute(select(func.pg_notify(_CHANNEL, f"{what} {caller}")))
+
+
+async def listen(engine: Engine, caller: str, heard: Callable[[Call], None]) -> None:
+    """Call `heard` for what others call, until cancelled; after each new connection for everything.
+
+    The connection is made again for as long as it takes: until then nothing is heard.
+    """
+    import psycopg  # only who listens has it installed
+
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+    connected = True
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(*arguments, **options, autocommit=True) as connection:
+                await connection.execute(f"LISTEN {_CHANNEL}")
+                connected = True
+                for what in get_args(Call):
+                    heard(what)
+                async for notification in connection.notifies():
+                    said, _, by = notification.payload.partition(" ")
+                    for what in get_args(Call):
+                        if said == what and by != caller:
+                            heard(what)
+        except psycopg.Error as error:
+            if connected:
+                log.warning("the other replicas cannot be heard at present", error=str(error).partition("\n")[0])
+            connected = False
+        await asyncio.sleep(_PAUSE)

@@ -1,0 +1,173 @@
+"""Several routers on one PostgreSQL, as processes that nobody stops gently."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from router.storage.records import DeliveryFilter, EventFilter
+from router.storage.store import Store
+from tests.acceptance.receivers import Receiver
+from tests.acceptance.running import RunningRouter, command, eventually
+from tests.acceptance.test_intake import body
+from tests.postgres import Server, running_server
+
+RULES = """
+[sources.prod]
+secret = "${LANGFUSE_WEBHOOK_SECRET}"
+settle = "SETTLE"
+
+[destinations.sink]
+type = "http"
+url = "SINK/hook"
+allow_private = true
+timeout = "1s"
+
+[[rules]]
+name = "everything"
+actions = [{ to = "sink", json = { id = "{{ event.id }}" } }]
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running_server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> str:
+    """The URL of an empty database."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS router WITH (FORCE)")
+        connection.execute("CREATE DATABASE router")
+    return f"{server.url.removesuffix('/postgres')}/router"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+def start_all(stack: ExitStack, folder: Path, rules: str, url: str, count: int) -> list[RunningRouter]:
+    """Start replicas at the same moment, on an empty database."""
+    routers = []
+    for number in range(count):
+        (folder / str(number)).mkdir()
+        routers.append(RunningRouter(folder / str(number), rules, "--migrate", store=url))
+    threads = [threading.Thread(target=router.start) for router in routers]
+    for router, thread in zip(routers, threads, strict=True):
+        stack.push(router)
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(router.is_ready() for router in routers)
+    return routers
+
+
+def post_all(routers: Sequence[RunningRouter], ids: Sequence[str]) -> None:
+    """Post each event until somebody took it, as Langfuse would: to any replica."""
+    for number, id in enumerate(ids):
+        for turn in range(100):
+            router = routers[(number + turn) % len(routers)]
+            try:
+                if router.post(body(id, {"id": f"v-{id}", "name": f"prompt-{number % 10}"})).status_code == 202:
+                    break
+            except httpx.TransportError:
+                continue
+        else:
+            raise AssertionError(f"nobody took {id}")
+
+
+def test_three_replicas_share_the_work_and_one_may_die(tmp_path: Path, database: str, receiver: Receiver) -> None:
+    rules = RULES.replace("SINK", receiver.url).replace("SETTLE", "100ms")
+    ids = [[f"{thread}-{number}" for number in range(100)] for thread in range(3)]
+    with ExitStack() as stack:
+        routers = start_all(stack, tmp_path, rules, database, 3)
+        store = stack.enter_context(Store.open(database))
+        threads = [threading.Thread(target=post_all, args=(routers, some)) for some in ids]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(receiver.arrived) > 50, "there is load")
+        routers[0].kill()
+        for thread in threads:
+            thread.join()
+        everything = {id for some in ids for id in some}
+
+        def all_delivered() -> bool:
+            backlog = store.backlog()
+            return not backlog.waiting and not backlog.queues
+
+        eventually(all_delivered, "everything is routed and delivered", seconds=120)
+        events = store.events(EventFilter(), limit=1000).items
+        assert {event.id for event in events} == everything
+        assert len(events) == len(everything)
+        assert {event.status for event in events} == {"routed"}
+        deliveries = store.deliveries(DeliveryFilter(), limit=1000).items
+        assert len(deliveries) == len(everything)
+        assert {delivery.status for delivery in deliveries} == {"delivered"}
+        times = Counter(one.headers["idempotency-key"] for one in receiver.arrived)
+        assert set(times) == {delivery.key for delivery in deliveries}
+        # at least once: only what the dead one was sending may have been sent again, under its key
+        for key in (key for key, count in times.items() if count > 1):
+            detail = store.delivery(key)
+            assert detail is not None
+            assert "lost" in {attempt.outcome for attempt in detail.attempts}
+        for router in routers[1:]:
+            assert router.stop() == 0
+            assert not router.logged("Traceback")
+
+
+def test_replicas_that_race_for_one_prompt_tell_each_change_once(
+    tmp_path: Path, database: str, receiver: Receiver
+) -> None:
+    rules = RULES.replace("SINK", receiver.url).replace("SETTLE", "0s")
+    with ExitStack() as stack:
+        routers = start_all(stack, tmp_path, rules, database, 2)
+        doubles = [
+            threading.Thread(
+                target=lambda router=router: [
+                    router.post(body(f"e-{number}", {"id": f"v-{number}", "version": number})) for number in range(60)
+                ]
+            )
+            for router in routers
+        ]
+        for thread in doubles:
+            thread.start()
+        for thread in doubles:
+            thread.join()
+        with Store.open(database) as store:
+            eventually(lambda: not store.backlog().waiting and not store.backlog().queues, "all is told")
+            assert len(store.events(EventFilter(), limit=1000).items) == 60
+            assert len(store.deliveries(DeliveryFilter(), limit=1000).items) == 60
+        assert len(receiver.arrived) == 60
+
+
+def test_three_upgrades_at_once_migrate_once(tmp_path: Path, database: str) -> None:
+    said: list[str] = []
+
+    def upgrade() -> None:
+        ran = command("db", "upgrade", "--store", database, folder=tmp_path)
+        said.append(ran.stdout + ran.stderr)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == ["the store is at schema 1.0\n"] * 3
+
+
+def test_a_replica_does_not_start_on_a_database_that_nobody_migrated(tmp_path: Path, database: str) -> None:
+    (tmp_path / "rules.toml").write_text(RULES.replace("SINK", "http://127.0.0.1:9").replace("SETTLE", "0s"))
+    env = {"LANGFUSE_WEBHOOK_SECRET": "x"}
+    refused = command("serve", "--port", "0", "--store", database, folder=tmp_path, env=env)
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert "langfuse-router db upgrade" in refused.stderr

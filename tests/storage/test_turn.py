@@ -1,0 +1,90 @@
+"""Replicas take turns, and hear each other."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+
+from router.storage.bell import Call
+from router.storage.store import Store
+from tests.storage.conftest import administer
+from tests.storage.make import KEY, new_event, single_event
+
+OTHER = msgspec.structs.replace(KEY, name="other")
+
+
+def test_a_turn_gives_what_waits(store: Store) -> None:
+    for event in (new_event("a"), new_event("b"), single_event("alert")):
+        store.receive(event).result()
+    with store.turn(store.waiting()) as turn:
+        assert [[event.id for event in turn.events(batch)] for batch in turn.batches] == [["a", "b"], ["alert"]]
+        assert turn.ledger(KEY).revision == 0
+        assert turn.contents(KEY, ["v-1"]) == {}
+
+
+def test_what_one_replica_routes_is_left_alone_by_the_others(postgresql: str) -> None:
+    with Store.open(postgresql) as one, Store.open(postgresql) as other:
+        for event in (new_event("a"), new_event("b", key=OTHER), single_event("alert")):
+            one.receive(event).result()
+        waiting = one.waiting()
+        with one.turn(waiting[:2]) as mine, other.turn(waiting) as its:
+            assert mine.batches == waiting[:2]
+            assert its.batches == waiting[2:]
+        with other.turn(waiting) as its:
+            assert its.batches == waiting
+
+
+async def heard_by(store: Store, wanted: Callable[[list[Call]], bool]) -> list[Call]:
+    """Listen until the calls are as `wanted`."""
+    calls: list[Call] = []
+    changed = asyncio.Event()
+
+    def hear(what: Call) -> None:
+        calls.append(what)
+        changed.set()
+
+    listening = asyncio.create_task(store.listen(hear))
+    try:
+        async with asyncio.timeout(30):
+            while not wanted(calls):
+                await changed.wait()
+                changed.clear()
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+    return calls
+
+
+async def test_what_one_replica_calls_the_others_hear_and_itself_does_not(postgresql: str) -> None:
+    with Store.open(postgresql) as one, Store.open(postgresql) as other:
+
+        def call_when_listening(calls: list[Call]) -> bool:
+            if len(calls) == 2:  # whoever begins to listen may have missed everything
+                one.call("events")
+                other.call("deliveries")
+            return len(calls) > 2
+
+        assert await heard_by(one, call_when_listening) == ["events", "deliveries", "deliveries"]
+
+
+async def test_who_lost_the_connection_listens_again(postgresql: str) -> None:
+    with Store.open(postgresql) as store:
+
+        def disturb(calls: list[Call]) -> bool:
+            if len(calls) == 2:
+                administer(
+                    postgresql,
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'",
+                )
+            return len(calls) == 4
+
+        assert await heard_by(store, disturb) == ["events", "deliveries"] * 2
+
+
+async def test_nobody_shares_a_file(sqlite: str) -> None:
+    with Store.open(sqlite) as store:
+        assert not store.is_shared
+        store.call("events")
+        await store.listen(lambda _: None)
