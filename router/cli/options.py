@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 import rich_click as click
@@ -13,6 +13,9 @@ from router.service.outside import Disk
 from router.service.rulebook import Loaded, load
 from router.storage.records import Page
 from router.storage.store import Store
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Record = TypeVar("Record")
 
@@ -68,6 +71,23 @@ def store_url_of(store_url: str | None, rules_path: str) -> str:
 def open_store(store_url: str | None, rules_path: str) -> Store:
     """Open the store that the option or the rules file names. Raises RouterError."""
     return Store.open(store_url_of(store_url, rules_path))
+
+
+def progress_bar() -> "Progress":
+    """Return a bar for long work, shown where there is a terminal."""
+    # late: most commands have none
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
 
 
 def print_json(value: Any) -> None:

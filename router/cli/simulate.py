@@ -11,10 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import rich_click as click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from router.cli.options import Format, format_option, print_json
+from router.cli.options import Format, format_option, print_json, progress_bar
 from router.cli.play import Player, Sent
 from router.delivery.client import Clients
 from router.domain.destination import Limits
@@ -88,16 +86,7 @@ def simulate(
 
 async def _play(story: Iterator[Step], total: int, url: str, secret: str, rate: float | None) -> "Report":
     report = Report(total)
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
+    with progress_bar() as bar:
         task = bar.add_task("", total=total)
 
         def sent(one: Sent) -> None:
