@@ -15,11 +15,11 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import make_url
 
 from router.domain.json import Json
 from router.domain.problem import RouterError
 from router.service.baseline import Progress
+from router.storage.database import sqlite_file
 
 log = structlog.get_logger("router.control")
 
@@ -51,10 +51,10 @@ class NobodyThere(RouterError):
 
 def socket_beside(store_url: str) -> Path | None:
     """Return the control socket's path for that store; None: there can be none."""
-    url = make_url(store_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
+    file = sqlite_file(store_url)
+    if file is None:
         return None
-    path = Path(f"{Path(url.database).resolve()}.sock")
+    path = Path(f"{file.resolve()}.sock")
     return path if len(os.fsencode(path)) <= LONGEST_PATH else None
 
 

@@ -157,6 +157,12 @@ def shown_url(url: str) -> str:
     return _parse(url).render_as_string(hide_password=True)
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite store; None: it is none. Raises StoreError."""
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if _is_sqlite(parsed) else None
+
+
 def shown(url: URL) -> str:
     """Return how messages name the store: the file, or the server without its password."""
     return str(url.database) if _is_sqlite(url) else url.render_as_string(hide_password=True)
