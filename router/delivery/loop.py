@@ -13,6 +13,10 @@ from router.storage.errors import StoreUnavailable
 log = structlog.get_logger("router.loop")
 
 
+async def at_once() -> None:
+    """Nothing more urgent is ever going on."""
+
+
 class Loop:
     """Calls `step` again and again. It returns for how many seconds there is nothing to do; `wake` shortens such a nap.
 

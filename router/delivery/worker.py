@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from router.delivery.client import Clients
-from router.delivery.loop import Loop
+from router.delivery.loop import Loop, at_once
 from router.delivery.request import WrongDestination, thread_of
 from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
@@ -52,7 +52,8 @@ class Ended(Struct, frozen=True, kw_only=True):
 class Worker:
     """Sends deliveries to the destinations in force, which `destinations` returns at every look.
 
-    `ended` is called after each stored attempt, `given_up` for each delivery that became too old while it waited.
+    `ended` is called after each stored attempt, `given_up` for each delivery that became too old while it waited;
+    `give_way` returns when nothing more urgent is going on.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Worker:
         destinations: Callable[[], Mapping[str, AnyDestination]],
         ended: Callable[[Ended], None],
         given_up: Callable[[GivenUp], None],
+        give_way: Callable[[], Awaitable[None]] = at_once,
     ) -> None:
         self._store = store
         self._clients = clients
         self._destinations = destinations
         self._ended = ended
         self._given_up = given_up
+        self._give_way = give_way
         self._in_force: Mapping[str, AnyDestination] = {}
         self._give_up_at = 0.0
         self._settling = Settling(store)
@@ -103,6 +106,7 @@ class Worker:
             await self._put_in_force(destinations)
         wanted = {name: self._wanted(destination) for name, destination in destinations.items()}
         await self._give_up(wanted)
+        await self._give_way()
         due = await self._due(wanted)
         free = {name: wanted[name] for name, wait in due.items() if not wait and wanted[name].most > 0}
         claims = await asyncio.wrap_future(self._store.claim(free)) if free else []

@@ -67,6 +67,7 @@ class Service:
         self.live = Live()
         self.metrics = Metrics()
         self.clients = Clients()
+        self.intake = Intake(store, spool, self._drained)
         self.apis = PublicApis(self.clients)
         self.baseline = Baseline(store, self.apis.of, lambda: self.routing.wake())
         self.routing = RoutingLoop(
@@ -75,15 +76,22 @@ class Service:
             self._routed,
             self.baseline.wait_for,
             Halves(store, self.apis.of, lambda: self.routing.wake()),
+            self.intake.give_way,
             capture=capture,
         )
         self.reconciler = Reconciler(store, self.baseline, self.apis.of, self._looked, self.routing.wake)
         self.silence = Silence(store, lambda source, why: self.troubles.source_silent(source, why))
         self.held = HeldLoop(store, lambda: rulebook.ruleset, self._told, capture=capture)
-        self.worker = Worker(store, self.clients, lambda: rulebook.destinations, self._ended, self._given_up)
+        self.worker = Worker(
+            store,
+            self.clients,
+            lambda: rulebook.destinations,
+            self._ended,
+            self._given_up,
+            self.intake.give_way,
+        )
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)
-        self.intake = Intake(store, spool, self._drained)
         self.replicas = Replicas(store, self.routing.wake, self.worker.wake)
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()

@@ -28,6 +28,15 @@ LOOK_AGAIN: Final = 1.0
 
 DRAINED_AT_ONCE: Final = 500
 
+CROWD: Final = 4
+"""So many events at once are a rush: for a moment everything else gives way."""
+
+RUSH: Final = 0.05
+"""Seconds for which a rush is taken to go on."""
+
+LONGEST_WAY: Final = 0.25
+"""Seconds for which others give way, however long the rush: what came in has to go out, too."""
+
 
 class Intake:
     """Hands events to the store in groups: one wake-up of the writer, and one of the event loop, for each commit.
@@ -40,6 +49,7 @@ class Intake:
         self._spool = spool
         self._drained = drained
         self._arrived: list[tuple[NewEvent, asyncio.Future[Receipt]]] = []
+        self._rush_until = 0.0
         self._committing: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._spooling = asyncio.Lock()
@@ -48,6 +58,13 @@ class Intake:
     @property
     def is_spooling(self) -> bool:
         return self._draining is not None
+
+    async def give_way(self) -> None:
+        """Return when nothing rushes in, or after a while: the interpreter does one thing at a time."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LONGEST_WAY
+        while (now := loop.time()) < min(self._rush_until, until):  # noqa: ASYNC110 -- the clock is what ends it
+            await asyncio.sleep(min(self._rush_until, until) - now)
 
     def spooled(self) -> int:
         """Count what is in the spool; may take a moment."""
@@ -79,6 +96,8 @@ class Intake:
     async def _commit(self) -> None:
         while self._arrived:
             group, self._arrived = self._arrived, []
+            if len(group) >= CROWD:
+                self._rush_until = asyncio.get_running_loop().time() + RUSH
             results = await self._store_or_spool([event for event, _ in group])
             for (_, answer), result in zip(group, results, strict=True):
                 if answer.done():  # whoever asked went away

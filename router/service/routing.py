@@ -1,14 +1,14 @@
 """Settled batches of waiting events become changes, firings and stored deliveries."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 import structlog
 
-from router.delivery.loop import Loop
+from router.delivery.loop import Loop, at_once
 from router.domain.change import Change
 from router.domain.event import PromptKey
 from router.domain.routing import Routing, SettledEvent
@@ -31,8 +31,8 @@ LONGEST_SETTLE: Final = 10
 LONGEST_NAP: Final = 1.0
 """Seconds until the store is asked again even if nobody woke us: a replica may have left events behind."""
 
-BATCHES_AT_ONCE: Final = 64
-"""So many batches share one commit."""
+BATCHES_AT_ONCE: Final = 16
+"""So many batches share one commit; who sends an event meanwhile waits for it."""
 
 AFTER_A_FAULT: Final = timedelta(minutes=1)
 """For so long a batch is left alone that the router itself could not handle."""
@@ -128,7 +128,7 @@ class RoutingLoop:
     """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored.
 
     `wait_for` says until when a batch has to wait for what was before it to be known; `halves` asks Langfuse where lost
-    labels went.
+    labels went; `give_way` returns when nothing more urgent is going on.
     """
 
     def __init__(
@@ -138,6 +138,7 @@ class RoutingLoop:
         routed: Callable[[Sequence[Routing]], None],
         wait_for: Callable[[WaitingBatch, Source | None], datetime | None] = lambda _batch, _source: None,
         halves: Halves | None = None,
+        give_way: Callable[[], Awaitable[None]] = at_once,
         *,
         capture: bool,
     ) -> None:
@@ -146,6 +147,7 @@ class RoutingLoop:
         self._routed = routed
         self._wait_for = wait_for
         self._halves = halves
+        self._give_way = give_way
         self._capture = capture
         self._loop = Loop(
             self._step,
@@ -177,8 +179,11 @@ class RoutingLoop:
         times = [(self._due(batch, ruleset), batch) for batch in waiting]
         due = [batch for at, batch in times if at <= now]
         if due:
-            routed = [await self._route_all(some, ruleset, now) for some in _portions(due)]
-            return 0.0 if any(routed) else OTHERS_ROUTE
+            routed = False
+            for some in _portions(due):
+                await self._give_way()
+                routed |= await self._route_all(some, ruleset, now)
+            return 0.0 if routed else OTHERS_ROUTE
         later = min((at for at, _ in times), default=now + timedelta(seconds=LONGEST_NAP))
         return (later - now).total_seconds()
 

@@ -88,7 +88,7 @@ def save(connection: Connection, new: Ledger) -> int | None:
     prompt = _advance(connection, new)
     if prompt is None:
         return None
-    known = ledger(connection, new.prompt)
+    known = ledger(connection, new.prompt) if new.revision else Ledger(prompt=new.prompt)
     _save_facts(connection, versions, prompt, known.versions, new.versions, _version_row)
     _save_facts(connection, labels, prompt, known.labels, new.labels, _label_row)
     _save_contents(connection, prompt, new.contents)

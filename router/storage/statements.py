@@ -1,6 +1,7 @@
 """The few statements that every piece of the store needs, one form for both databases."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ _MOST_VALUES: Final = 500
 """Databases limit how many values a statement may name."""
 
 
+@cache  # making a statement costs more than executing it
 def insert_new(table: Table) -> Insert:
     """INSERT that passes over rows which any unique constraint knows already."""
     return insert(table).on_conflict_do_nothing()
@@ -31,10 +33,15 @@ def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert `rows`, each with all its columns, replacing those of the same primary key."""
     if not rows:
         return
+    connection.execute(_put(table, tuple(rows[0])), rows)
+
+
+@cache
+def _put(table: Table, columns: tuple[str, ...]) -> Insert:
     keys = [column.name for column in table.primary_key]
     statement = insert(table)
-    replaced = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
+    replaced = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=replaced)
 
 
 def batched(values: Iterable[T]) -> Iterator[list[T]]:

@@ -1,6 +1,7 @@
 """The one thread that writes: whatever is queued goes into one transaction, so concurrent requests share a commit."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
@@ -22,6 +23,9 @@ Job: TypeAlias = Callable[[Connection], T]
 
 _MOST_AT_ONCE: Final = 1_000
 """Bounds how long the first of a group waits for the last."""
+
+_MOMENT: Final = 0.02
+"""Seconds for which jobs share a transaction before it is looked whether events have arrived."""
 
 _TRIES: Final = 3
 
@@ -70,36 +74,44 @@ class Writer:
                 self._queue.put(unit)
 
     def _work(self) -> None:
-        open_ = True
-        while open_:
-            taken = self._take()
-            open_ = taken[-1] is not None
-            if units := _merged([unit for unit in taken if unit is not None]):
-                self._write(units)
+        """Write what arrived first: somebody's webhook waits for it. Then jobs, for as long as nobody minds."""
+        open_, jobs = True, list[_Unit]()
+        while open_ or jobs:
+            taken = self._take(wait=not jobs) if open_ else []
+            open_ = open_ and None not in taken
+            arrivals = [arrival for unit in taken if isinstance(unit, _Intake) for arrival in unit.arrivals]
+            jobs += [unit for unit in taken if unit is not None and not isinstance(unit, _Intake)]
+            if arrivals:
+                self._write([_Intake(arrivals)])
+            if jobs:
+                del jobs[: self._write(jobs)]
 
-    def _take(self) -> "list[_Unit | None]":
-        """Wait for the first, return all that is queued. None comes last and means that nothing follows."""
-        taken = [self._queue.get()]
-        while len(taken) < _MOST_AT_ONCE and taken[-1] is not None:
+    def _take(self, *, wait: bool) -> "list[_Unit | None]":
+        """Return all that is queued, at least one if we `wait`. None comes last and means that nothing follows."""
+        taken = [self._queue.get()] if wait else []
+        while len(taken) < _MOST_AT_ONCE and None not in taken[-1:]:
             try:
                 taken.append(self._queue.get_nowait())
             except Empty:
                 break
         return taken
 
-    def _write(self, units: "Sequence[_Unit]") -> None:
+    def _write(self, units: "Sequence[_Unit]") -> int:
+        """Write as many of the units as fit into a moment, at least one. Return how many."""
         try:
             with unavailable():
                 failures = self._transact(units)
         except Exception as error:  # whatever it was, the thread lives and the callers know
             failures = [error] * len(units)
-        for unit, failure in zip(units, failures, strict=True):
+        for unit, failure in zip(units, failures, strict=False):
             if failure is None:
                 unit.succeed()
             elif not isinstance(failure, StoreUnavailable) and (parts := unit.parts()):
-                self._write(parts)  # one bad event must not refuse the good ones that came with it
+                for part in parts:  # one bad event must not refuse the good ones that came with it
+                    self._write([part])
             else:
                 unit.fail(failure)
+        return len(failures)
 
     def _transact(self, units: "Sequence[_Unit]") -> list[Exception | None]:
         for _ in range(_TRIES - 1):
@@ -111,11 +123,17 @@ class Writer:
         return self._attempt(units)
 
     def _attempt(self, units: "Sequence[_Unit]") -> list[Exception | None]:
-        """Run all units and commit. Return for each why it failed alone."""
+        """Run the units for a moment, and commit. Return for each why it failed alone."""
         if len(units) == 1:  # there is nobody to protect from it: its transaction is savepoint enough
             return [_run(units[0], self._engine.begin)]
+        end = time.monotonic() + _MOMENT
+        failures: list[Exception | None] = []
         with self._engine.begin() as connection:
-            return [_run(unit, partial(_nested, connection)) for unit in units]
+            for unit in units:
+                failures.append(_run(unit, partial(_nested, connection)))
+                if time.monotonic() > end:
+                    break
+        return failures
 
 
 def _run(unit: "_Unit", begin: Callable[[], AbstractContextManager[Connection]]) -> Exception | None:
@@ -217,13 +235,6 @@ class _Intake:
 
     def parts(self) -> Sequence[_Unit]:
         return [_Intake([arrival]) for arrival in self.arrivals] if len(self.arrivals) > 1 else ()
-
-
-def _merged(units: Sequence[_Unit]) -> list[_Unit]:
-    """Return the units with all arrived events as one, first: somebody's webhook waits for the answer."""
-    arrivals = [arrival for unit in units if isinstance(unit, _Intake) for arrival in unit.arrivals]
-    others = [unit for unit in units if not isinstance(unit, _Intake)]
-    return [_Intake(arrivals), *others] if arrivals else others
 
 
 def _uncancellable() -> Future[T]:

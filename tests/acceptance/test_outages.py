@@ -35,7 +35,7 @@ actions = [{ to = "sink", json = { id = "{{ event.id }}" } }]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with running_server(max_connections=20) as running:
+    with running_server() as running:
         yield running
 
 
