@@ -150,7 +150,12 @@ class RunningRouter:
 
     def events(self) -> tuple[EventRecord, ...]:
         with self.store() as store:
-            return store.events(EventFilter(), limit=1000).items
+            page = store.events(EventFilter(), limit=1000)
+            found = page.items
+            while page.next_cursor is not None:
+                page = store.events(EventFilter(), cursor=page.next_cursor, limit=1000)
+                found += page.items
+            return found
 
     def deliveries(self) -> tuple[DeliveryRecord, ...]:
         with self.store() as store:
