@@ -1,7 +1,7 @@
 """`POST /webhooks/{source}`: verify, decode, commit, answer. Nothing else happens before Langfuse has its 202.
 
-An `@asgi` route, mounted: Litestar's typed path parameters fail on such routes, and an ordinary handler costs more
-than all of our own work. So methods, sizes and errors are handled here.
+A plain ASGI application that is asked before Litestar: the way to one of its handlers costs as much as all of our own
+work. So methods, sizes and errors are handled here.
 """
 
 import hashlib
