@@ -583,6 +583,7 @@ type = "log"
 extends = "slkk"
 [destinations.ap]
 type = "apprise"
+proxy = "env"
 [destinations.n]
 [[rules]]
 nam = "é"
@@ -625,7 +626,7 @@ fallback = "yes"
         "rules.toml:17:9: sources.prod.api.host: expected a URL with https:// or http:// and a host",
         "rules.toml:19:1: destinations.a.extends: goes round in a circle: a → b → a",
         "rules.toml:21:1: destinations.b.extends: goes round in a circle: b → a → b",
-        "rules.toml:23:1: destinations.slk.type: expected one of slack, http, github, email, log, "
+        "rules.toml:23:1: destinations.slk.type: expected one of slack, http, github, email, log, apprise, "
         'got "slak"; did you mean "slack"?',
         'rules.toml:27:1: destinations.s.rate: expected a rate such as "1/s", got "fast"',
         'rules.toml:28:16: destinations.s.retry[1]: expected a duration such as "5s"',
@@ -633,30 +634,31 @@ fallback = "yes"
         "rules.toml:32:10: destinations.h.json.a: `${…}` and a template cannot stand in one string: "
         "secrets join when a message is sent",
         "rules.toml:32:35: destinations.h.json.d: a date or time has no place here; write it as a string",
-        "rules.toml:33:12: destinations.h.expect.where: not supported yet in this version",
         "rules.toml:34:1: destinations.bad name: a name has letters, digits, `-`, `_` and `.` only",
         'rules.toml:37:1: destinations.x.extends: no destination "slkk"; did you mean "slk"?',
-        "rules.toml:39:1: destinations.ap.type: not supported yet in this version",
-        "rules.toml:40:1: destinations.n: `type` is missing: one of slack, http, github, email, log",
-        "rules.toml:41:1: rules[0]: `name` is missing: what verdicts, counts and deliveries go by; "
+        "rules.toml:38:1: destinations.ap: `url` is missing: the service, as Apprise writes it, with the credentials "
+        "in it",
+        "rules.toml:40:1: destinations.ap.proxy: does nothing here: Apprise makes its own connections",
+        "rules.toml:41:1: destinations.n: `type` is missing: one of slack, http, github, email, log, apprise",
+        "rules.toml:42:1: rules[0]: `name` is missing: what verdicts, counts and deliveries go by; "
         "unique over all files",
-        'rules.toml:42:1: rules[0].nam: unknown key; did you mean "name"?',
-        f"rules.toml:44:15: rules[0].match.labels: {hole}",
-        "rules.toml:45:4: rules[0].match.q: a date or time has no place here; write it as a string",
-        "rules.toml:47:1: rules[0].throttle: expected a duration longer than 0",
-        "rules.toml:48:1: rules[0].actions: is an empty list",
-        'rules.toml:51:1: rules[1].group: expected "version" or "prompt", got "prompts"',
-        'rules.toml:52:1: rules[1].mode: expected "live" or "shadow", got "alive"',
-        'rules.toml:53:24: rules[1].actions[0].use: no action "x"',
-        "rules.toml:53:56: rules[1].actions[1]: expected a table",
-        "rules.toml:53:80: rules[1].actions[2].text.file: none.txt cannot be read: No such file or directory",
-        "rules.toml:54:1: rules[2]: `actions` is missing: what to do; `to` alone sends the built-in message",
-        'rules.toml:55:1: rules[2].name: "a" is the name of rules[1] too (rules.toml:50:1)',
-        'rules.toml:56:1: rules[2].fallback: expected true or false, got "yes"',
+        'rules.toml:43:1: rules[0].nam: unknown key; did you mean "name"?',
+        f"rules.toml:45:15: rules[0].match.labels: {hole}",
+        "rules.toml:46:4: rules[0].match.q: a date or time has no place here; write it as a string",
+        "rules.toml:48:1: rules[0].throttle: expected a duration longer than 0",
+        "rules.toml:49:1: rules[0].actions: is an empty list",
+        'rules.toml:52:1: rules[1].group: expected "version" or "prompt", got "prompts"',
+        'rules.toml:53:1: rules[1].mode: expected "live" or "shadow", got "alive"',
+        'rules.toml:54:24: rules[1].actions[0].use: no action "x"',
+        "rules.toml:54:56: rules[1].actions[1]: expected a table",
+        "rules.toml:54:80: rules[1].actions[2].text.file: none.txt cannot be read: No such file or directory",
+        "rules.toml:55:1: rules[2]: `actions` is missing: what to do; `to` alone sends the built-in message",
+        'rules.toml:56:1: rules[2].name: "a" is the name of rules[1] too (rules.toml:51:1)',
+        'rules.toml:57:1: rules[2].fallback: expected true or false, got "yes"',
         "rules.d/t.toml:1:1: server: only in the main file; an included file holds destinations and rules",
         "rules.d/t.toml:3:1: destinations.h: the name is taken by rules.toml:29:1",
         "rules.d/t.toml:5:1: rules[3]: `actions` is missing: what to do; `to` alone sends the built-in message",
-        'rules.d/t.toml:6:1: rules[3].name: "a" is the name of rules[1] too (rules.toml:50:1)',
+        'rules.d/t.toml:6:1: rules[3].name: "a" is the name of rules[1] too (rules.toml:51:1)',
         'rules.d/t.toml:7:1: rules[3].enable: unknown key; did you mean "enabled"?',
         "rules.d/u.toml:1:5: not TOML: Invalid value",
     ]

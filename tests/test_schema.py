@@ -21,7 +21,7 @@ from router.engine.match.where import ITEM_KEYS
 from router.engine.rulesfile import ACTION_KEYS, read_rules
 from router.engine.rulesfile.destinations import ONE_OF, TOGETHER
 from router.engine.rulesfile.schema import json_schema
-from router.engine.rulesfile.spec import ACTION_EXAMPLES, DESTINATION_TYPES, LATER
+from router.engine.rulesfile.spec import ACTION_EXAMPLES, DESTINATION_TYPES
 from router.service.outside import Disk
 from router.service.rulebook import load
 
@@ -213,7 +213,7 @@ def test_the_reader_knows_exactly_the_keys_of_the_schema(
 
 @pytest.mark.parametrize("type", DESTINATION_TYPES)
 def test_action_keys_stand_in_actions_and_in_destinations_of_their_type(type: str) -> None:
-    now = {key for name, keys in ACTION_KEYS.items() if name == type for key in keys - LATER.get(name, frozenset())}
+    now = {key for name, keys in ACTION_KEYS.items() if name == type for key in keys}
     assert now <= table("$defs", "action", "properties").keys()
     assert now <= destination(type).keys()
     assert destination(type).keys() <= destination("").keys()
@@ -225,7 +225,7 @@ def test_every_clause_is_explained() -> None:
 
 
 def test_every_operator_of_where_is_offered() -> None:
-    items = cast("JsonObject", table("$defs", "match", "properties", "where")["items"])
+    items = cast("JsonObject", table("$defs", "where")["items"])
     assert cast("JsonObject", items["properties"]).keys() == set(ITEM_KEYS)
 
 
@@ -265,6 +265,7 @@ REQUIRED: dict[DestinationType, str] = {
     "github": 'repository = "a/b"\ntoken = "${TOKEN}"',
     "email": 'smtp = "smtp://mail.example.com"\nfrom = "a@example.com"\nrecipients = ["a@example.com"]',
     "log": "",
+    "apprise": 'url = "${URL}"',
 }
 """What a destination of each type must say."""
 
@@ -301,7 +302,7 @@ def examples() -> Iterator[str]:
         yield f'[[rules]]\nname = "{name} {number}"\nactions = [{{ to = "log" }}]\n'
         yield f"match = {as_toml({name: example})}\n"
     for type in REQUIRED:
-        for name in sorted(ACTION_KEYS[type] - LATER.get(type, frozenset())):
+        for name in sorted(ACTION_KEYS[type]):
             for number, example in enumerate(ACTION_EXAMPLES[name]):
                 action = as_toml({"to": type, name: example})
                 yield f'[[rules]]\nname = "{type} {name} {number}"\nactions = [{action}]\n'

@@ -18,6 +18,7 @@ from msgspec import Struct
 from router.domain.delivery import Thread
 from router.domain.destination import (
     AnyDestination,
+    AppriseDestination,
     DefaultTree,
     EmailDestination,
     GithubDestination,
@@ -27,6 +28,7 @@ from router.domain.destination import (
 )
 from router.domain.json import Json
 from router.domain.message import (
+    AppriseMessage,
     EmailMessage,
     FormBody,
     GithubCommit,
@@ -83,7 +85,14 @@ class Line(Struct, frozen=True):
     message: LogMessage
 
 
-Request: TypeAlias = WebRequest | Mail | Line
+class Notification(Struct, frozen=True, kw_only=True):
+    """What Apprise is to tell the service at `url`."""
+
+    url: Text
+    message: AppriseMessage
+
+
+Request: TypeAlias = WebRequest | Mail | Line | Notification
 
 
 class WrongDestination(Exception):
@@ -106,6 +115,8 @@ def request_of(message: Message, destination: AnyDestination, key: str, root: st
             return _mail(message, destination)
         case LogMessage(), LogDestination():
             return Line(message)
+        case AppriseMessage(), AppriseDestination():
+            return Notification(url=destination.url, message=message)
         case _:
             raise WrongDestination(f"{destination.name} is a {destination.type} destination now")
 
@@ -139,7 +150,8 @@ def signature_headers(secrets: tuple[Text, ...], key: str, now: datetime, body: 
 def shown(message: Message, destination: AnyDestination, key: str) -> Json:
     """Return the request as people may see it, secrets masked. Raises WrongDestination.
 
-    `{method, url, headers, body}` with a JSON body as a value, `{from, recipients, subject, text, html}`, or `{text}`.
+    `{method, url, headers, body}` with a JSON body as a value, `{from, recipients, subject, text, html}`,
+    `{text, level}`, or `{url, title, body}`.
     """
     request = request_of(message, destination, key)
     match request:
@@ -162,6 +174,8 @@ def shown(message: Message, destination: AnyDestination, key: str) -> Json:
             }
         case Line(message=line):
             return {"text": line.text, "level": line.level}
+        case Notification(message=notification):
+            return {"url": str(request.url), "title": notification.title, "body": notification.body}
         case _:
             assert_never(request)
 

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import structlog
 
-from router.delivery import github, mail
+from router.delivery import apprise, github, mail
 from router.delivery.client import Clients, Reply, answer_of
 from router.delivery.outcome import (
     SlackAnswer,
@@ -22,6 +22,7 @@ from router.delivery.outcome import (
 from router.delivery.request import (
     Line,
     Mail,
+    Notification,
     Request,
     WebRequest,
     WrongDestination,
@@ -41,6 +42,7 @@ from router.domain.message import (
     Message,
     SlackMessage,
 )
+from router.engine.expect import unmet
 
 log = structlog.get_logger("router.message")
 
@@ -106,6 +108,8 @@ async def _attempt(
             return await mail.send(request, key, destination.limits)
         case Line(message=line):
             return _write(line, key)
+        case Notification():
+            return await apprise.send(request, deadline)
         case _:
             assert_never(request)
 
@@ -171,11 +175,21 @@ def _outcome(reply: Reply, message: Message, destination: AnyDestination, now: d
         case GithubDispatch() | GithubWorkflow():
             return github_outcome(reply.status, reply.headers, reply.text, now)
         case HttpMessage():
-            return outcome_of(
+            outcome = outcome_of(
                 reply.status, reply.headers, now, accepted=message.status, templated_path=message.templated_path
             )
+            return _expected(reply, message, outcome)
         case _:
             return outcome_of(reply.status, reply.headers, now)
+
+
+def _expected(reply: Reply, message: HttpMessage, outcome: Outcome) -> Outcome:
+    if not message.where or not isinstance(outcome, Accepted):
+        return outcome
+    if not reply.whole:
+        return Retry(f"{outcome.detail}, but the answer broke off before it could be asked what `expect` wants")
+    fault = unmet(message.where, reply.body)
+    return outcome if fault is None else Rejected(f"{outcome.detail}, but {fault}")
 
 
 def _posted(reply: Reply, outcome: Outcome, destination: AnyDestination) -> str | None:

@@ -124,4 +124,16 @@ class LogDestination(Destination, frozen=True, kw_only=True):
         return "log"
 
 
-AnyDestination: TypeAlias = SlackDestination | HttpDestination | GithubDestination | EmailDestination | LogDestination
+class AppriseDestination(Destination, frozen=True, kw_only=True):
+    """One service of Apprise; `url` is Apprise's own kind of URL, with the service's credentials in it."""
+
+    url: Text
+
+    @property
+    def type(self) -> DestinationType:
+        return "apprise"
+
+
+AnyDestination: TypeAlias = (
+    SlackDestination | HttpDestination | GithubDestination | EmailDestination | LogDestination | AppriseDestination
+)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from router.domain.json import Json, JsonObject
 
-DestinationType: TypeAlias = Literal["slack", "http", "github", "email", "log"]
+DestinationType: TypeAlias = Literal["slack", "http", "github", "email", "log", "apprise"]
 
 
 class SlackMessage(Struct, frozen=True, kw_only=True, tag="slack"):
@@ -42,7 +42,8 @@ class RawBody(Struct, frozen=True, tag="body"):
 class HttpMessage(Struct, frozen=True, kw_only=True, tag="http"):
     """`path` is percent-encoded and extends the destination's URL; `query` and `headers` are rendered text.
 
-    `status` lists the answers that count as accepted; empty: every 2xx.
+    `status` lists the answers that count as accepted; empty: every 2xx. Of these, only one whose JSON passes every item
+    of `where` (as in a rule's match) was.
     `templated_path` tells that a part of the path came from a template (a 404 then speaks of this message only).
     """
 
@@ -52,6 +53,7 @@ class HttpMessage(Struct, frozen=True, kw_only=True, tag="http"):
     headers: dict[str, str] = {}
     body: JsonBody | FormBody | RawBody
     status: tuple[int, ...] = ()
+    where: tuple[JsonObject, ...] = ()
     templated_path: bool = False
 
 
@@ -103,5 +105,12 @@ class LogMessage(Struct, frozen=True, kw_only=True, tag="log"):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class AppriseMessage(Struct, frozen=True, kw_only=True, tag="apprise"):
+    """`title` and `body` are plain text; Apprise cuts them to what the service takes."""
+
+    title: str
+    body: str
+
+
 GithubMessage: TypeAlias = GithubDispatch | GithubWorkflow | GithubCommit
-Message: TypeAlias = SlackMessage | HttpMessage | GithubMessage | EmailMessage | LogMessage
+Message: TypeAlias = SlackMessage | HttpMessage | GithubMessage | EmailMessage | LogMessage | AppriseMessage

@@ -141,7 +141,7 @@ _OPERATORS: Final[Mapping[str, JsonObject]] = {
 _PATH: Final = described(
     "A JSONPath into the body.", {"type": "string", "pattern": r"^\$"}, "$.prompt.config.model", "$.payload.severity"
 )
-_WHERE: Final[JsonObject] = {
+WHERE: Final[JsonObject] = {
     "type": "array",
     "items": _table({"path": _PATH, **_OPERATORS}, ["path"]),
     "minItems": 1,
@@ -149,7 +149,7 @@ _WHERE: Final[JsonObject] = {
 
 
 def match_schema() -> JsonObject:
-    """Return the schema of a match; matches in it refer to it as `#/$defs/match`."""
+    """Return the schema of a match; matches in it refer to it as `#/$defs/match`, to `WHERE` as `#/$defs/where`."""
     properties = {name: described(CLAUSE_ABOUT[name], _clause(name), *CLAUSE_EXAMPLES[name]) for name in CLAUSES}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
@@ -165,7 +165,7 @@ def _clause(name: str) -> JsonObject:
         case "during":
             return _NAMES
         case "where":
-            return _WHERE
+            return {"$ref": "#/$defs/where"}
         case "when":
             return _TEXT
         case "any" | "all" | "none":

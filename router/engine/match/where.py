@@ -1,4 +1,4 @@
-"""The clause `where`: what the nodes hold that a JSONPath finds in the body."""
+"""Items of `where`: what the nodes hold that a JSONPath finds, in an event's body or in a destination's answer."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -32,8 +32,8 @@ class Item(Struct, frozen=True, kw_only=True):
     exists: bool | None = None
     changed: bool | None = None
 
-    def answer(self, body: JsonObject, before: JsonObject | None) -> tuple[ClauseAnswer, Json]:
-        """Return the answer, and what was found. `before`: the body of the version replaced; None: there is none."""
+    def answer(self, body: Json, before: Json = None) -> tuple[ClauseAnswer, Json]:
+        """Return the answer, and what was found. `before`: the same of the version replaced; None: there is none."""
         try:
             if self.changed is None:
                 nodes = self.path.nodes(body)

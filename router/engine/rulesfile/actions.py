@@ -5,16 +5,12 @@ from typing import cast
 
 from router.domain.destination import DefaultTree
 from router.domain.json import Json, JsonObject
-from router.domain.message import DestinationType
 from router.engine.rulesfile.merged import LONGEST_CHAIN, laid_over
 from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import Reader, shown
 from router.engine.rulesfile.spec import (
     ACTION_KEYS,
     ANY_ACTION,
-    DESTINATION_TYPES,
-    LATER,
-    NOT_YET,
 )
 from router.engine.suggest import suggestion
 
@@ -27,7 +23,6 @@ class ActionReader:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._own: dict[Path, JsonObject] = {}
-        self._types: dict[str, DestinationType | None] = {}
 
     def named(self) -> dict[str, JsonObject]:
         """Return the named actions whole: laid over what they use."""
@@ -39,7 +34,7 @@ class ActionReader:
             if not isinstance(table, Mapping):
                 reader.fault(path, f"expected a table, got {shown(table)}")
                 continue
-            reader.unknown(path, table, _EVERY_KEY, "action")
+            reader.unknown(path, table, _EVERY_KEY)
             tables[name] = self.whole(path)
         return tables
 
@@ -51,11 +46,6 @@ class ActionReader:
         for one in reversed(lineage[:-1]):
             table = laid_over(table, self._read(one))
         self._check_end(path, lineage)
-        names = table.get("to")
-        for type in {self._type_of(name) for name in (names if isinstance(names, list) else [names])}:
-            for key in LATER.get(type, frozenset()) & ACTION_KEYS[type] & table.keys() if type else ():
-                reader.fault((*path, key), NOT_YET)
-        reader.refuse_later_expect(path, table)
         return table
 
     def _read(self, path: Path) -> JsonObject:
@@ -85,13 +75,3 @@ class ActionReader:
         elif path[0] == "actions":
             names = [str(name) for _, name in lineage]
             reader.fault((*path, "use"), f"goes round in a circle: {' → '.join((*names, last))}")
-
-    def _type_of(self, name: Json) -> DestinationType | None:
-        """Return the type of the destination of that name, if there is one."""
-        if not isinstance(name, str):
-            return None
-        if name not in self._types:
-            merged = self._reader.merged
-            written = (merged.destination(ancestor).get("type") for ancestor in merged.ancestry(name))
-            self._types[name] = next((type for type in written if type in DESTINATION_TYPES), None)
-        return self._types[name]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Final, cast
 
 from router.domain.destination import (
     AnyDestination,
+    AppriseDestination,
     DefaultTree,
     EmailDestination,
     GithubDestination,
@@ -24,7 +26,13 @@ from router.engine.rulesfile.merged import LONGEST_CHAIN, laid_over
 from router.engine.rulesfile.positions import Path
 from router.engine.rulesfile.reader import WRITTEN_OUT, Reader, shown
 from router.engine.rulesfile.secrecy import looks_secret
-from router.engine.rulesfile.spec import ACTION_KEYS, DESTINATION_TYPES, DESTINATIONS, LIMITS, NOT_YET, is_later
+from router.engine.rulesfile.spec import (
+    ACTION_KEYS,
+    DESTINATION_TYPES,
+    DESTINATIONS,
+    LIMITS,
+    OWN_CONNECTIONS,
+)
 from router.engine.suggest import suggestion
 
 SLACK_RATE: Final = Rate(1, timedelta(seconds=1))
@@ -43,6 +51,7 @@ SECRETS_IN: Final[Mapping[DestinationType, tuple[tuple[Path, ...], tuple[Path, .
     "github": ((), (("dispatch", "client_payload"), ("workflow", "inputs"))),
     "email": ((("recipients",), ("cc",)), ()),
     "log": ((), ()),
+    "apprise": ((), ()),
 }
 """Where an action key of a destination may hold a secret: as a whole, or anywhere within a table. It joins the message
 when that is sent."""
@@ -56,6 +65,7 @@ _BUILD: Final[Mapping[DestinationType, Callable[..., AnyDestination]]] = {
     "github": GithubDestination,
     "email": EmailDestination,
     "log": LogDestination,
+    "apprise": AppriseDestination,
 }
 
 
@@ -79,7 +89,9 @@ def _destination(reader: Reader, name: str) -> AnyDestination | None:
         _, giver, _ = reader.merged.origin((*path, key))
         reader.fault((*path, "type"), f'{type} has no `{key}`, which "{giver}" gives it: that one has another type')
         del table[key]
-    reader.unknown(path, table, known, type)
+    reader.unknown(path, table, known)
+    if type == "apprise":
+        _check_apprise(reader, path, table)
     fields = reader.fields(path, table, own)
     limits = reader.fields(path, table, LIMITS)
     if type == "slack":
@@ -106,6 +118,13 @@ def _one_of(reader: Reader, path: Path, table: JsonObject, alternatives: Sequenc
         reader.fault(path, f"one of {' and '.join(f'`{name}`' for name in alternatives)} is missing")
     for name in given[1:]:
         reader.fault((*path, name), f"give either `{given[0]}` or `{name}`")
+
+
+def _check_apprise(reader: Reader, path: Path, table: JsonObject) -> None:
+    if find_spec("apprise") is None:
+        reader.fault((*path, "type"), "is not installed: pip install 'langfuse-router[apprise]'")
+    for key in sorted(OWN_CONNECTIONS & table.keys()):
+        reader.fault((*path, key), "does nothing here: Apprise makes its own connections")
 
 
 def _refuse_lost_secrets(
@@ -169,9 +188,7 @@ def _type(reader: Reader, path: Path, table: JsonObject) -> DestinationType | No
     type = table.get("type")
     if type in DESTINATION_TYPES:
         return type
-    if is_later("destination", "type", type):
-        reader.fault((*path, "type"), NOT_YET)
-    elif "type" not in table:
+    if "type" not in table:
         reader.fault(path, f"`type` is missing: one of {', '.join(DESTINATION_TYPES)}")
     else:
         hint = suggestion(type, DESTINATION_TYPES) if isinstance(type, str) else ""
@@ -185,7 +202,6 @@ def _defaults(reader: Reader, path: Path, type: DestinationType) -> dict[str, De
     """
     defaults: dict[str, DefaultTree] = {}
     table = reader.merged.table(path)
-    reader.refuse_later_expect(path, table)
     for key in table.keys() & ACTION_KEYS[type]:
         _no_mixture(reader, (*path, key), table[key])
         value = _masked(reader, (*path, key), reader.tree((*path, key), table[key], replaced=True))

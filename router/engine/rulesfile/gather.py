@@ -16,7 +16,7 @@ from router.engine.suggest import suggestion
 def gather(reader: Reader) -> None:
     """Take the main file and those it includes into the merged view."""
     main = reader.merged.main
-    reader.unknown((), main.data, TOP, "top")
+    reader.unknown((), main.data, TOP)
     _plain_tables(reader, main)
     _gather(reader, main)
     for document in _included(reader):

@@ -137,7 +137,7 @@ def _read(reader: Reader) -> RulesFile:
 
 def _settings(reader: Reader, name: str, keys: Keys, build: Callable[..., Settings]) -> Settings:
     table = reader.table((name,))
-    reader.unknown((name,), table, tuple(keys), name)
+    reader.unknown((name,), table, tuple(keys))
     fields = reader.fields((name,), table, keys)
     if name == "server" and fields.get("admin_port") and fields["admin_port"] == fields.get("port", Server().port):
         reader.fault(("server", "admin_port"), "the same as `port`")
@@ -159,7 +159,7 @@ def _sources(reader: Reader) -> dict[str, Source]:
         if not isinstance(table, Mapping):
             reader.fault(path, f"expected a table, got {shown(table)}")
             continue
-        reader.unknown(path, table, (*SOURCE, "api"), "source")
+        reader.unknown(path, table, (*SOURCE, "api"))
         fields = reader.fields(path, table, SOURCE)
         if "api" in table:
             fields["api"] = _api(reader, (*path, "api"), table["api"])
@@ -175,7 +175,7 @@ def _api(reader: Reader, path: Path, table: Json) -> Api | None:
         if len(reader.problems) == before:
             reader.fault(path, f"expected a table, got {shown(table)}")
         return None
-    reader.unknown(path, table, tuple(API), "api")
+    reader.unknown(path, table, tuple(API))
     fields = reader.fields(path, table, API)
     return Api(**fields) if fields.keys() >= {"host", "public_key", "secret_key"} else None
 
@@ -192,7 +192,7 @@ def _tables(reader: Reader, name: str) -> Iterator[tuple[str, JsonObject]]:
 
 def _times(reader: Reader, name: str, table: JsonObject) -> Times:
     path = ("times", name)
-    reader.unknown(path, table, tuple(TIMES), "times")
+    reader.unknown(path, table, tuple(TIMES))
     if not table:
         reader.fault(path, f"says nothing; give {', '.join(TIMES)}")
     return Times(**reader.fields(path, table, TIMES, replaced=False))
@@ -214,7 +214,7 @@ def _rules(reader: Reader, named: ActionReader) -> tuple[RuleSpec, ...]:
 def _rule(reader: Reader, named: ActionReader, index: int) -> RuleSpec | None:
     path: Path = ("rules", index)
     table = reader.merged.rule(index)
-    reader.unknown(path, table, tuple(RULE), "rule")
+    reader.unknown(path, table, tuple(RULE))
     fields = reader.fields(path, table, RULE, replaced=False)
     actions = table.get("actions")
     if isinstance(actions, list):

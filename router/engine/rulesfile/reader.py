@@ -18,7 +18,7 @@ from router.engine.rulesfile.inserted import Broken, text_of, tree_of
 from router.engine.rulesfile.kinds import Kind, Unfit
 from router.engine.rulesfile.merged import Merged
 from router.engine.rulesfile.positions import Line, Path
-from router.engine.rulesfile.spec import NOT_YET, TEXT_FILES, TREE_FILES, Key, Keys, is_later
+from router.engine.rulesfile.spec import TEXT_FILES, TREE_FILES, Key, Keys
 from router.engine.suggest import suggestion
 
 MissingIs: TypeAlias = Literal["error", "placeholder"]
@@ -58,12 +58,10 @@ class Reader:
         self.fault(path, f"expected a table [{path[0]}], got {shown(table)}")
         return {}
 
-    def unknown(self, path: Path, table: Mapping[str, object], known: Sequence[str], kind: str) -> None:
-        """Report the keys that this table cannot have, and those that it cannot have yet."""
-        for key, value in table.items():
-            if is_later(kind, key, value):
-                self.fault((*path, key), NOT_YET)
-            elif key not in known:
+    def unknown(self, path: Path, table: Mapping[str, object], known: Sequence[str]) -> None:
+        """Report the keys that this table cannot have."""
+        for key in table:
+            if key not in known:
                 self.fault((*path, key), f"unknown key{suggestion(key, known)}")
 
     def fields(self, path: Path, table: Mapping[str, Json], keys: Keys, *, replaced: bool = True) -> dict[str, Any]:
@@ -135,12 +133,6 @@ class Reader:
     def check_name(self, path: Path, name: str) -> None:
         if not _NAME.fullmatch(name):
             self.fault(path, "a name has letters, digits, `-`, `_` and `.` only")
-
-    def refuse_later_expect(self, path: Path, table: JsonObject) -> None:
-        expect = table.get("expect")
-        for key in expect if isinstance(expect, Mapping) else ():
-            if is_later("expect", key, None):
-                self.fault((*path, "expect", key), NOT_YET)
 
     def contents(self, path: Path, key: str, value: DefaultTree) -> DefaultTree:
         """Return what the file of `{ file = "…" }` holds; every other value as it is."""

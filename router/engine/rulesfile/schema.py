@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
-from router.engine.match.schema import match_schema
+from router.engine.match.schema import WHERE, match_schema
 from router.engine.rulesfile.kinds import A_STRING, OPEN, STRING_LIST, described
 from router.engine.rulesfile.spec import (
     ACTION_EXAMPLES,
@@ -18,7 +18,6 @@ from router.engine.rulesfile.spec import (
     API,
     DESTINATION_TYPES,
     DESTINATIONS,
-    LIMITS,
     RULE,
     SERVER,
     SOURCE,
@@ -27,7 +26,7 @@ from router.engine.rulesfile.spec import (
     TOP,
     Key,
     Keys,
-    is_later,
+    limits_of,
 )
 
 _FROM_OUTSIDE: Final[JsonObject] = {"type": "string", "pattern": r"\$\{"}
@@ -81,6 +80,7 @@ def json_schema() -> JsonObject:
             "times": _table("times", TIMES),
             "rule": _rule(),
             "match": match_schema(),
+            "where": WHERE,
             "action": _action(),
         },
     }
@@ -104,7 +104,7 @@ def _object(properties: JsonObject, required: Iterable[str]) -> JsonObject:
 
 def _table(kind: str, keys: Keys) -> JsonObject:
     return _object(
-        {name: _value(kind, name, key) for name, key in keys.items()},
+        {name: _value(kind, key) for name, key in keys.items()},
         (name for name, key in keys.items() if key.required),
     )
 
@@ -123,24 +123,12 @@ def _source() -> JsonObject:
     return {**source, "properties": {**cast("JsonObject", source["properties"]), "api": api}}
 
 
-def _value(kind: str, name: str, key: Key) -> JsonObject:
+def _value(kind: str, key: Key) -> JsonObject:
     """Return how a key's value is written. Outside of rules `${…}` may stand for what is no text, too."""
-    schema = _present(kind, name, key.kind.schema)
+    schema = key.kind.schema
     if kind not in ("rule", "times") and not key.kind.text:
         schema = {"anyOf": [schema, _FROM_OUTSIDE]}
-    return described(key.about, schema, *(key.examples or _present_examples(kind, name, key.kind.examples)))
-
-
-def _present_examples(kind: str, name: str, examples: Iterable[Json]) -> list[Json]:
-    return [example for example in examples if not is_later(kind, name, example)]
-
-
-def _present(kind: str, name: str, schema: JsonObject) -> JsonObject:
-    """Return the schema without the values that belong to a later version."""
-    values = schema.get("enum", [True, False] if schema.get("type") == "boolean" else [])
-    assert isinstance(values, list)
-    present = [value for value in values if not is_later(kind, name, value)]
-    return schema if len(present) == len(values) else {"enum": present}
+    return described(key.about, schema, *(key.examples or key.kind.examples))
 
 
 def _destination() -> JsonObject:
@@ -163,19 +151,15 @@ def _destination() -> JsonObject:
 
 
 def _type_keys(type: DestinationType) -> dict[str, Json]:
-    own = {**DESTINATIONS[type], **LIMITS}
+    own = {**DESTINATIONS[type], **limits_of(type)}
     return {
-        **{name: _value(type, name, key) for name, key in own.items()},
-        **{name: described(text, schema, *ACTION_EXAMPLES[name]) for name, (text, schema) in _actions(type).items()},
+        **{name: _value(type, key) for name, key in own.items()},
+        **{name: described(text, schema, *ACTION_EXAMPLES[name]) for name, (text, schema) in ACTIONS[type].items()},
     }
 
 
-def _actions(type: DestinationType) -> dict[str, tuple[str, JsonObject]]:
-    return {name: key for name, key in ACTIONS[type].items() if not is_later(type, name, None)}
-
-
 def _rule() -> JsonObject:
-    keys = {name: _value("rule", name, key) for name, key in RULE.items()}
+    keys = {name: _value("rule", key) for name, key in RULE.items()}
     match, actions = RULE["match"], keys["actions"]
     keys["match"] = described(match.about, {"$ref": "#/$defs/match"}, *match.examples)
     keys["actions"] = {**actions, "items": {"$ref": "#/$defs/action"}}
@@ -190,7 +174,7 @@ def _action() -> JsonObject:
     abouts: dict[str, list[str]] = {name: [text] for name, (text, _) in ANY_ACTION.items()}
     schemas: dict[str, JsonObject] = {name: schema for name, (_, schema) in ANY_ACTION.items()}
     for type in DESTINATION_TYPES:
-        for name, (text, schema) in _actions(type).items():
+        for name, (text, schema) in ACTIONS[type].items():
             abouts.setdefault(name, []).append(f"{type}: {text}")
             schemas.setdefault(name, schema)
     keys = {name: described(" ".join(abouts[name]), schema, *ACTION_EXAMPLES[name]) for name, schema in schemas.items()}

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias, get_args
 
-import msgspec
 from msgspec import Struct
 
 from router.domain.delivery import Mode
@@ -190,6 +189,9 @@ LIMITS: Final[Keys] = {
     ),
 }
 
+OWN_CONNECTIONS: Final = frozenset({"allow_private", "ca_file", "proxy"})
+"""What an apprise destination cannot have: Apprise makes its own connections."""
+
 DESTINATIONS: Final[Mapping[DestinationType, Keys]] = {
     "slack": {
         "webhook_url": Key(kind=SECRET_URL, about="The incoming webhook's URL; or give a bot's `token`."),
@@ -220,7 +222,21 @@ DESTINATIONS: Final[Mapping[DestinationType, Keys]] = {
         "allowed_domains": Key(kind=DOMAINS, about="Where templated recipients may live."),
     },
     "log": {},
+    "apprise": {
+        "url": Key(
+            kind=CREDENTIAL,
+            about="The service, as Apprise writes it, with the credentials in it.",
+            required=True,
+            examples=("${NTFY_URL}",),
+        )
+    },
 }
+
+
+def limits_of(type: DestinationType) -> Keys:
+    """Return the keys by which a destination of this type says how it wants to be treated."""
+    return {name: key for name, key in LIMITS.items() if type != "apprise" or name not in OWN_CONNECTIONS}
+
 
 TIMES: Final[Keys] = {
     "zone": Key(kind=ZONE, about="The time zone whose clocks count (UTC)."),
@@ -297,7 +313,7 @@ ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] =
         "form": ("The body as form fields; their values are templates.", OPEN),
         "body": ("The body as text, a template.", _TEXT_OR_FILE),
         "expect": (
-            "Which answers count as accepted, such as { status = [200, 409] }.",
+            "Which answers count as accepted, by status and by what their JSON says.",
             {
                 "type": "object",
                 "properties": {
@@ -306,9 +322,14 @@ ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] =
                         {"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]},
                         [200, 409],
                         204,
-                    )
+                    ),
+                    "where": described(
+                        "What the JSON of the answer must say, as in a match; else the delivery is dead.",
+                        {"$ref": "#/$defs/where"},
+                        [{"path": "$.ok", "equals": True}],
+                    ),
                 },
-                "required": ["status"],
+                "minProperties": 1,
                 "additionalProperties": False,
             },
         ),
@@ -381,6 +402,10 @@ ACTIONS: Final[Mapping[DestinationType, Mapping[str, tuple[str, JsonObject]]]] =
         "html": ("The HTML part, a template.", _TEXT_OR_FILE),
         "headers": ("More headers; their values are templates.", _TEXTS),
     },
+    "apprise": {
+        "title": ("The title in one line, a template.", _TEXT),
+        "body": ("The text, a template.", _TEXT_OR_FILE),
+    },
     "log": {
         "text": ("The line, a template.", _TEXT_OR_FILE),
         "level": ("The level of the line (info).", {"enum": list(LOG_LEVELS)}),
@@ -415,7 +440,7 @@ ACTION_EXAMPLES: Final[Mapping[str, tuple[Json, ...]]] = {
     "json": ({"name": "{{ prompt.name }}", "labels": "{{ prompt.labels }}"}, {"file": "templates/body.json"}),
     "form": ({"ref": "main", "variables[PROMPT]": "{{ prompt.name }}"},),
     "body": ("{{ prompt.text }}",),
-    "expect": ({"status": [200, 409]},),
+    "expect": ({"status": [200, 409]}, {"where": [{"path": "$.ok", "equals": True}]}),
     "dispatch": ({"event_type": "prompt-promoted", "client_payload": {"name": "{{ prompt.name }}"}},),
     "workflow": ({"file": "eval.yml", "ref": "main", "inputs": {"prompt": "{{ prompt.name }}"}},),
     "commit": ({"path": "prompts/{{ prompt.name }}.md", "content": "{{ prompt.text }}"},),
@@ -424,6 +449,7 @@ ACTION_EXAMPLES: Final[Mapping[str, tuple[Json, ...]]] = {
     "subject": ("{{ prompt.name }} moved to v{{ prompt.version }}",),
     "html": ("<p>{{ prompt.name }} v{{ prompt.version }}</p>",),
     "level": ("warning",),
+    "title": ("{{ prompt.name }} v{{ prompt.version }}",),
 }
 """Ways to write the action keys, for editors."""
 
@@ -434,20 +460,3 @@ TREE_FILES: Final = frozenset({"blocks", "json", "form", "client_payload"})
 TOP: Final = ("include", "server", "store", "sources", "destinations", "vars", "matches", "times", "actions", "rules")
 INCLUDED: Final = ("destinations", "rules")
 NOT_EXPANDED: Final = ("include", "matches", "actions", "rules")
-
-LATER: Final[Mapping[str, frozenset[str]]] = {
-    "expect": frozenset({"where"}),
-    "destination": frozenset({'type = "apprise"'}),
-}
-"""Keys, or keys with a certain value, of the format whose behaviour comes in a later version. To accept them in
-silence would promise what nobody does."""
-
-NOT_YET: Final = "not supported yet in this version"
-
-
-def is_later(table: str, key: str, value: object) -> bool:
-    """Tell whether `key` with this value belongs to a later version."""
-    later = LATER.get(table, frozenset())
-    if key in later:
-        return True
-    return type(value) in (str, bool) and f"{key} = {msgspec.json.encode(value).decode()}" in later

@@ -8,12 +8,14 @@ from typing import TypeAlias, assert_never
 
 from router.domain.destination import (
     AnyDestination,
+    AppriseDestination,
     EmailDestination,
     GithubDestination,
     HttpDestination,
     LogDestination,
     SlackDestination,
 )
+from router.engine.writers.apprise import AppriseWriter, apprise_writer
 from router.engine.writers.email import EmailWriter, email_writer
 from router.engine.writers.github import CommitWriter, GithubWriter, github_writer
 from router.engine.writers.http import HttpWriter, http_writer
@@ -21,7 +23,7 @@ from router.engine.writers.log import LogWriter, log_writer
 from router.engine.writers.reader import Reader
 from router.engine.writers.slack import SlackWriter, slack_writer
 
-Writer: TypeAlias = SlackWriter | HttpWriter | GithubWriter | EmailWriter | LogWriter
+Writer: TypeAlias = SlackWriter | HttpWriter | GithubWriter | EmailWriter | LogWriter | AppriseWriter
 
 
 def writer_of(reader: Reader, destination: AnyDestination) -> Writer:
@@ -37,6 +39,8 @@ def writer_of(reader: Reader, destination: AnyDestination) -> Writer:
             return email_writer(reader, destination)
         case LogDestination():
             return log_writer(reader)
+        case AppriseDestination():
+            return apprise_writer(reader, destination.limits.content)
         case _:
             assert_never(destination)
 

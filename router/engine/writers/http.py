@@ -7,9 +7,10 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from router.domain.json import Json
+from router.domain.json import Json, JsonObject
 from router.domain.message import FormBody, HttpMessage, JsonBody, RawBody
 from router.engine.context import Context
+from router.engine.expect import compile_expected
 from router.engine.rulesfile.spec import METHODS
 from router.engine.template import Template, Tree
 from router.engine.writers.json_body import json_body
@@ -24,6 +25,7 @@ class HttpWriter(Struct, frozen=True, kw_only=True):
     headers: dict[str, Template]
     body: tuple[str, Tree] | None
     status: tuple[int, ...]
+    where: tuple[JsonObject, ...]
 
     def message(self, scene: Scene) -> HttpMessage:
         return HttpMessage(
@@ -33,6 +35,7 @@ class HttpWriter(Struct, frozen=True, kw_only=True):
             headers={name: value.render(scene.context) for name, value in self.headers.items()},
             body=self._body(scene),
             status=self.status,
+            where=self.where,
             templated_path=self.path is not None and not self.path.static,
         )
 
@@ -63,24 +66,31 @@ def http_writer(reader: Reader) -> HttpWriter:
     for name in headers:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             reader.fault(("headers", name), "not a header name")
+    status, where = _expected(reader)
     return HttpWriter(
         method=reader.choice("method", METHODS, "POST"),
         path=reader.template("path", "path"),
         query=reader.templates("query", "text"),
         headers=headers,
         body=body,
-        status=_expected_status(reader),
+        status=status,
+        where=where,
     )
 
 
-def _expected_status(reader: Reader) -> tuple[int, ...]:
+def _expected(reader: Reader) -> tuple[tuple[int, ...], tuple[JsonObject, ...]]:
+    """Return which answers count: their status (none: every 2xx), and what their JSON must say."""
     expect = reader.merged.get("expect")
     if expect is None:
-        return ()
-    if not isinstance(expect, dict) or expect.keys() != {"status"}:
-        reader.fault(("expect",), "expected { status = [200, …] }")
-        return ()
-    status = expect["status"]
+        return (), ()
+    if not isinstance(expect, dict) or not expect or expect.keys() - {"status", "where"}:
+        reader.fault(("expect",), "expected { status = [200, …], where = […] }, or one of the two")
+        return (), ()
+    where = compile_expected(expect["where"], ("expect", "where"), reader.fault) if "where" in expect else ()
+    return _expected_status(reader, expect["status"]) if "status" in expect else (), where
+
+
+def _expected_status(reader: Reader, status: Json) -> tuple[int, ...]:
     codes = status if isinstance(status, list) else [status]
     if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
         reader.fault(("expect", "status"), "expected a list of HTTP status codes such as [200, 409]")
