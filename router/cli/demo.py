@@ -104,7 +104,7 @@ class _Demo:
 
     async def run(self, afterwards: str | None) -> int:
         """Return the exit status. `afterwards`: what to say, and then leave the server up until it is told to end."""
-        serving = asyncio.create_task(run(self.service, self.listener, None))
+        serving = asyncio.create_task(run(self.service, [self.listener]))
         playing = asyncio.create_task(self.play())
         try:
             await asyncio.wait({serving, playing}, return_when=asyncio.FIRST_COMPLETED)

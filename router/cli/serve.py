@@ -1,6 +1,7 @@
 """`serve`: the service."""
 
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -53,6 +54,7 @@ def serve(
     from router.service.rulebook import Rulebook
     from router.service.server import listen
     from router.service.server import serve as run
+    from router.service.systemd import Handed, Supervisor
     from router.storage.database import shown_url
     from router.storage.spool import Spool
     from router.storage.store import Store
@@ -65,9 +67,12 @@ def serve(
     rulebook = Rulebook(rules_path, disk, missing="placeholder" if capture else "error")
     file = rulebook.loaded.file
     url = store_url or file.store.url.reveal()
-    public = listen(host or file.server.host, file.server.port if port is None else port)
-    admin = None if file.server.admin_port is None else listen(host or file.server.host, file.server.admin_port)
-    token, console = file.server.admin_token, f"http://{_address(admin or public)}/"
+    handed = Handed(os.environ, os.getpid())
+    supervisor = Supervisor(os.environ, os.getpid())
+    address = host or file.server.host
+    public = handed.public or [listen(address, file.server.port if port is None else port)]
+    admin = handed.admin or ([listen(address, file.server.admin_port)] if file.server.admin_port is not None else [])
+    token, console = file.server.admin_token, f"http://{_address((admin or public)[0])}/"
     if token is None and sys.stderr.isatty():
         token = Text(secrets.token_urlsafe(24))
         console += f" log in with {token.reveal()}, made up for this run: there is no admin_token"
@@ -77,13 +82,22 @@ def serve(
     with ExitStack() as opened:
         spool = None if spool_path is None else opened.enter_context(Spool(Path(spool_path)))
         store = opened.enter_context(Store.open(url, serve=True, migrate=migrate, patient=spool is not None))
-        click.echo(_greeting(rulebook, public, admin, shown_url(url), console, capture=capture), err=True)
+        greeting = _greeting(rulebook, public[0], (admin or public)[0], shown_url(url), console, capture=capture)
+        click.echo(greeting, err=True)
         service = Service(rulebook, store, spool=spool, capture=capture, token=token)
-        uvloop.run(run(service, public, admin, control=socket_beside(url), watched=disk if watch else None))
+        serving = run(
+            service,
+            public,
+            admin,
+            control=socket_beside(url),
+            watched=disk if watch else None,
+            supervisor=supervisor,
+        )
+        uvloop.run(serving)
 
 
 def _greeting(
-    rulebook: "Rulebook", public: socket.socket, admin: socket.socket | None, url: str, console: str, *, capture: bool
+    rulebook: "Rulebook", public: socket.socket, admin: socket.socket, url: str, console: str, *, capture: bool
 ) -> str:
     """Return what somebody who just started the service wants to know; `console`: where it is, or why not."""
     file, ruleset = rulebook.loaded.file, rulebook.ruleset
@@ -95,7 +109,7 @@ def _greeting(
     lines.append(f"  destinations {_some([f'{name} ({d.type})' for name, d in ruleset.destinations.items()])}")
     lines.append(f"  store        {url}")
     lines.append(f"  console      {console}")
-    lines.append(f"  health       http://{_address(admin or public)}/health/ready")
+    lines.append(f"  health       http://{_address(admin)}/health/ready")
     if capture:
         lines.append("  capture      on: nothing is sent, every message is kept as `captured`")
     lines += [f"  warning      {warning}" for warning in file.warnings]
@@ -107,6 +121,8 @@ def _api(source: "Source") -> str:
 
 
 def _address(listener: socket.socket) -> str:
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

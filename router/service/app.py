@@ -126,11 +126,18 @@ class Service:
                 await self.troubles.close()
                 await self.intake.close()
 
-    def reload(self) -> None:
+    def drain(self) -> None:
+        """Take nothing up any more; what is under way goes on. Call it on the event loop."""
+        self.draining = True
+        self.live.close()
+        self.worker.stop()
+
+    def reload(self) -> asyncio.Task[None]:
         """Read the rules again, all or nothing. Call it on the event loop; the reading happens beside it."""
         task = asyncio.get_running_loop().create_task(self._reload())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
+        return task
 
     async def _reload(self) -> None:
         with contextlib.suppress(RulesError):  # it is told already

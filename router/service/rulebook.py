@@ -79,6 +79,11 @@ class Rulebook:
     def destinations(self) -> Mapping[str, AnyDestination]:
         return self.ruleset.destinations
 
+    @property
+    def refused_at(self) -> datetime | None:
+        """When the file was refused; None: what it said then is in force."""
+        return self.last_reload.at if self.last_reload.problems else None
+
     def read(self) -> Loaded:
         """Return what the file says now; may run beside the event loop. Raises RulesError."""
         return _unchanged_server(self.loaded, self._load())

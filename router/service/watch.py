@@ -20,7 +20,7 @@ LOOK_AGAIN_MS: Final = 60_000
 """How often the folders to watch are worked out anew: a reload may have brought others."""
 
 
-async def watch(disk: Disk, reload: Callable[[], None], stop: asyncio.Event) -> None:
+async def watch(disk: Disk, reload: Callable[[], object], stop: asyncio.Event) -> None:
     """Call `reload` after each change to a file that was read through `disk`, or beside one."""
     while not stop.is_set():
         folders = {path.parent for path in disk.seen if path.parent.is_dir()}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 import msgspec
@@ -50,7 +50,10 @@ def command(
 
 
 class RunningRouter:
-    """`langfuse-router serve` in a folder of its own. Its log goes to `serve.log` there."""
+    """`langfuse-router serve` in a folder of its own. Its log goes to `serve.log` there.
+
+    `starter`: a command that starts it; `handed`: the descriptors that are open in it.
+    """
 
     def __init__(
         self,
@@ -68,10 +71,12 @@ class RunningRouter:
         self.rules.write_text(rules)
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.starter: tuple[str, ...] = ()
+        self.handed: tuple[int, ...] = ()
         self.url = ""
         self.client = httpx.Client(timeout=30)
 
-    def __enter__(self) -> "RunningRouter":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -85,9 +90,14 @@ class RunningRouter:
         with self.log.open("ab") as log:
             begins = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "router", "serve", "--port", "0", "--log-format", "json", *self.options],
+                [
+                    *self.starter,
+                    *(sys.executable, "-m", "router", "serve", "--port", "0", "--log-format", "json"),
+                    *self.options,
+                ],
                 cwd=self.folder,
                 env=self.env,
+                pass_fds=self.handed,
                 stdout=log,
                 stderr=log,
             )
