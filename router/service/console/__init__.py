@@ -18,6 +18,7 @@ from router.service.console.deliveries import delivery_pages
 from router.service.console.events import event_pages
 from router.service.console.overview import overview_page
 from router.service.console.page import AnyRequest, error_page
+from router.service.console.prompts import prompt_pages
 from router.service.console.session import guard, middleware, session_routes, to_login
 from router.service.problems import status_of
 
@@ -47,6 +48,7 @@ def console(service: "Service", token: Text) -> Router:
             overview_page(service),
             event_pages(store, rulebook),
             delivery_pages(store, rulebook, service.acted),
+            prompt_pages(store, rulebook),
         ],
         guards=[guard],
         cache_control=CacheControlHeader(no_store=True),

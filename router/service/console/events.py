@@ -101,6 +101,7 @@ def event_pages(store: Store, rulebook: Rulebook) -> Router:
             request,
             "event.html",
             event=found.event,
+            prompt=first.prompt if first else None,
             told=told,
             verdicts=verdicts(first, records[first.id], ruleset, found.event.ruleset) if first else [],
             other_rules=found.event.ruleset not in (None, ruleset.digest),

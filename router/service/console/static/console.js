@@ -63,9 +63,14 @@ function drawDiffs(root) {
   }
 }
 
+function showEnds(root) {
+  for (const box of root.querySelectorAll(".to-end")) box.scrollLeft = box.scrollWidth;
+}
+
 function draw(root) {
   drawChart();
   drawDiffs(root);
+  showEnds(root);
 }
 
 htmx.onLoad(draw);
