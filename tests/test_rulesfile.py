@@ -984,3 +984,29 @@ def test_every_destination_type_has_its_action_keys() -> None:
     assert ACTION_KEYS["github"] == {"dispatch", "workflow", "commit"}
     assert ACTION_KEYS["email"] == {"recipients", "cc", "subject", "text", "html", "headers"}
     assert ACTION_KEYS["log"] == {"text", "level"}
+
+
+@pytest.mark.parametrize("rule", [0, 1, 2])
+def test_a_rule_is_found_as_it_is_written(rule: int) -> None:
+    written = [
+        '[[rules]]\nname = "a"\n# inside\n[[rules.actions]]\nto = "log"\ntext = """\n[[rules]]\n"""',
+        '[[rules]]\nname = "b"\nactions = [\n  { to = "log" },\n]',
+        '[[rules]]\nname = "c"\nactions = [{ to = "log" }]',
+    ]
+    head = '[sources.prod]\nsecret = "${SECRET}"\n[destinations.log]\ntype = "log"\n'
+    text = (
+        head
+        + "\n# about a\n"
+        + written[0]
+        + "\n\n# about b\n"
+        + written[1]
+        + "\n"
+        + written[2]
+        + "\n# end\n[vars]\nx = 1\n"
+    )
+    assert read(text).written(rule) == written[rule]
+
+
+def test_rules_in_one_list_have_no_lines_of_their_own() -> None:
+    text = 'rules = [{ name = "a", actions = [{ to = "log" }] }]\n[sources.prod]\nsecret = "${SECRET}"\n'
+    assert read(text).written(0) is None

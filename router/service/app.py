@@ -149,7 +149,7 @@ class Service:
             try:
                 new = await asyncio.to_thread(self.rulebook.read)
             except RulesError as error:
-                self.rulebook.refuse(error)
+                await asyncio.to_thread(self.rulebook.refuse, error)
                 self.metrics.reload_success.set(0)
                 log.error("rules refused, those before stay in force", file=self.rulebook.path, errors=str(error))
                 self.troubles.reload_failed(self.rulebook.path, str(error))

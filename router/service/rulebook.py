@@ -15,6 +15,7 @@ from router.domain.problem import Problem, RulesError
 from router.engine.compile import compile_ruleset
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import Outside, RulesFile, read_rules
+from router.service.excerpt import Excerpt, excerpts
 from router.service.letting_go import let_go
 
 log = structlog.get_logger("router.reload")
@@ -53,10 +54,14 @@ def _collector_paused() -> Iterator[None]:
 
 
 class Reload(Struct, frozen=True):
-    """How the last reading of the rules ended; without `problems` they are in force."""
+    """How the last reading of the rules ended; without `problems` they are in force.
+
+    `excerpts`: the first of them in their places, as the files were then.
+    """
 
     at: datetime
     problems: tuple[Problem, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
 
 
 class Rulebook:
@@ -96,8 +101,9 @@ class Rulebook:
         return old
 
     def refuse(self, error: RulesError) -> None:
-        """Remember why the file was not put in force."""
-        self.last_reload = Reload(datetime.now(UTC), error.problems)
+        """Remember why the file was not put in force; may run beside the event loop."""
+        shown = excerpts(error.problems, self._outside.read)
+        self.last_reload = Reload(datetime.now(UTC), error.problems, shown)
 
     def _load(self) -> Loaded:
         """Load the file, and let the garbage collector look away from it for good.

@@ -36,6 +36,10 @@ class Document:
         """Return where `path` stands, else where the nearest thing around it does, else the file."""
         return Place(self.file, *(self._positions.of(path) or ()))
 
+    def table(self, path: Path) -> str | None:
+        """Return the lines of a table as they are written; None: it has no header."""
+        return self._positions.table(path)
+
 
 def parse(file: str, text: str) -> Document:
     """Return the document. Raises RulesError: not TOML, larger than 50 MB, or nested deeper than 100."""

@@ -64,6 +64,11 @@ class RulesFile(Struct, frozen=True, kw_only=True):
         """Return where `path` (indexes over all files) is written, or the nearest thing around it."""
         return self.merged.place(path)
 
+    def written(self, rule: int) -> str | None:
+        """Return a rule's lines as they are written; None: it is no `[[rules]]` of its own."""
+        document, own = self.merged.rules[rule]
+        return document.table(("rules", own))
+
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What was noticed, each with its place; looking for that takes time in a large file."""

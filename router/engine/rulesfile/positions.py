@@ -106,6 +106,21 @@ class Positions:
                 return line, len(before.decode(errors="replace")) + 1
         return None
 
+    def table(self, path: Path) -> str | None:
+        """Return the lines of the table at `path`, from its header to the next one of something else.
+
+        Comments before that one are its own. None: the table has no header.
+        """
+        first, _, _ = self._headers
+        if path not in first or path[:-1] in self._broken:
+            return None
+        start = first[path]
+        ends = [begins for other, begins in first.items() if begins > start and other[: len(path)] != path]
+        lines = self._bytes[start : min(ends, default=None)].decode(errors="replace").splitlines()
+        while len(lines) > 1 and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
+            lines.pop()
+        return "\n".join(lines)
+
     def _start(self, path: Path) -> int | None:
         """Return the byte at which `path` begins."""
         if not has(self._data, path) or any(path[:end] in self._broken for end in range(len(path))):

@@ -19,6 +19,7 @@ from router.service.console.events import event_pages
 from router.service.console.overview import overview_page
 from router.service.console.page import AnyRequest, error_page
 from router.service.console.prompts import prompt_pages
+from router.service.console.rules import rule_pages
 from router.service.console.session import guard, middleware, session_routes, to_login
 from router.service.problems import status_of
 
@@ -49,6 +50,7 @@ def console(service: "Service", token: Text) -> Router:
             event_pages(store, rulebook),
             delivery_pages(store, rulebook, service.acted),
             prompt_pages(store, rulebook),
+            rule_pages(service),
         ],
         guards=[guard],
         cache_control=CacheControlHeader(no_store=True),
