@@ -10,6 +10,7 @@ from router.cli.options import (
     cursor_option,
     format_option,
     limit_option,
+    load_offline,
     open_store,
     print_json,
     print_page,
@@ -19,6 +20,7 @@ from router.cli.options import (
 from router.cli.words import clause_lines, facts_line, when
 from router.domain.event import EVENT_STATUSES, EventStatus
 from router.domain.problem import RouterError
+from router.service.as_test import as_test
 from router.storage.records import EventFilter, EventRecord
 
 
@@ -104,13 +106,26 @@ def show(id: str, store_url: str | None, rules_path: str, format_: Format) -> No
 @click.argument("id")
 @store_option
 @rules_option
-def export(id: str, store_url: str | None, rules_path: str) -> None:
-    """Print the raw body of an event, byte for byte: input for `dry-run`."""
+@click.option("--as-test", "test", is_flag=True, help="Print a rule test: the event, what was before, what is sent.")
+@click.option("--redact", is_flag=True, help="With --as-test: replace texts, people and ids, names as far as possible.")
+def export(id: str, store_url: str | None, rules_path: str, test: bool, redact: bool) -> None:
+    """Print the raw body of an event, byte for byte: input for `dry-run`. Or a rule test, which passes with the rules.
+
+    What --redact could not replace is said on stderr, and in the test.
+    """
+    if redact and not test:
+        raise click.UsageError("--redact is for --as-test: a redacted body alone is not what arrived")
     with open_store(store_url, rules_path) as store:
         found = store.event(id)
-    if found is None:
-        raise RouterError(f"no event {id} in the store")
-    sys.stdout.buffer.write(found.body)
+        if found is None:
+            raise RouterError(f"no event {id} in the store")
+        if not test:
+            sys.stdout.buffer.write(found.body)
+            return
+        exported = as_test(store, load_offline(rules_path).ruleset, found, redacted=redact)
+    click.echo(exported.text)
+    for note in exported.notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def _time(time: datetime | None) -> str:

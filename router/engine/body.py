@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET
 
 from router.domain.change import Change, Version
-from router.domain.event import PromptKey
+from router.domain.event import PROMPT_VERSION, Action, PromptKey
 from router.domain.json import Json, JsonObject
 from router.engine.pair import previous
 
@@ -31,6 +31,18 @@ def body_before(change: Change, label: str | None) -> JsonObject | None:
         return None
     known = _prompt(change.prompt, before)
     return {**body, "prompt": {key: known.get(key, value) for key, value in prompt.items()}}
+
+
+def body_about(key: PromptKey, version: Version, action: Action, id: str, at: datetime) -> JsonObject:
+    """Return the body of an event of our own making, sent `at`: that `version` is as it is since its `updated_at`."""
+    return {
+        "id": id,
+        "timestamp": iso(at),
+        "type": PROMPT_VERSION,
+        "apiVersion": "v1",
+        "action": action,
+        "prompt": _prompt(key, version),
+    }
 
 
 def _prompt(key: PromptKey, version: Version) -> dict[str, Json]:

@@ -23,11 +23,18 @@ class Preview(Struct, frozen=True, kw_only=True):
     plan: Plan
 
 
-def preview(ruleset: Ruleset, event: Event, previous: Sequence[Event] = (), known: Ledger | None = None) -> Preview:
+def preview(
+    ruleset: Ruleset,
+    event: Event,
+    previous: Sequence[Event] = (),
+    known: Ledger | None = None,
+    together: Sequence[Event] = (),
+) -> Preview:
     """Apply `previous` in order as history, then plan `event` for the moment of its arrival.
 
     Every wait is taken as over: what would be told later is there as well, and of a throttled rule the first fires.
-    Previous events of other prompts or types change nothing that this one can see.
+    Events `together` with it settle in the same batch: what they change is planned with what it changes. Events of
+    other prompts or types, before or with it, change nothing that this one can see.
     """
     if event.prompt is None:
         change = change_of(event)
@@ -36,10 +43,12 @@ def preview(ruleset: Ruleset, event: Event, previous: Sequence[Event] = (), know
     for earlier in previous:
         if earlier.prompt == event.prompt:
             ledger = derive(ledger, [earlier]).ledger
-    derived = derive(ledger, [event])
+    derived = derive(ledger, [event, *(other for other in together if other.prompt == event.prompt)])
     status, reason = derived.statuses[event.id]
     changes = tuple(with_contents(change, derived.ledger.contents) for change in derived.changes)
-    ordered = tuple(sorted(changes, key=lambda change: (change.origin == "inferred", change.half)))
+    ordered = tuple(
+        sorted(changes, key=lambda change: (change.origin == "inferred", change.half, change.event.id != event.id))
+    )
     return Preview(event=event, status=status, reason=reason, changes=ordered, plan=_plan(ruleset, event, ordered))
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from router.delivery.request import shown
-from router.domain.event import Event
+from router.domain.event import ORIGINS, ROUTER_SOURCE, Event, Origin
 from router.domain.json import Json, JsonObject
 from router.domain.problem import Place, Problem, RulesError
 from router.domain.routing import RuleVerdict
@@ -30,11 +30,12 @@ _DEFAULT_TIME: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class RuleTest(Struct, frozen=True, kw_only=True):
-    """One `[[tests]]`, its events decoded."""
+    """One `[[tests]]`, its events decoded. `together`: those that settle with `event`."""
 
     name: str
     event: Event
     previous: tuple[Event, ...]
+    together: tuple[Event, ...]
     expect: tuple[Expectation, ...]
     place: Place
 
@@ -80,8 +81,8 @@ def read_tests(path: str, outside: Outside, *, rules: str | None = None) -> Suit
 def run(file: Suite) -> Iterator[Result]:
     """Run the tests one by one."""
     for test in file.tests:
-        found = preview(file.ruleset, test.event, test.previous)
-        differences = tuple(failures(test.expect, list(_sent(file.ruleset, found))))
+        found = preview(file.ruleset, test.event, test.previous, together=test.together)
+        differences = tuple(failures(test.expect, list(sent(file.ruleset, found))))
         # rules speak of the change that somebody acted on, not of the losing half that comes with it
         verdicts = tuple(found.plan.verdicts[change.id] for change in found.changes[:1])
         missed = {expectation.rule for expectation in test.expect} if differences else set()
@@ -102,7 +103,8 @@ def coverage_of(file: Suite, results: Sequence[Result]) -> Coverage:
     return coverage(rules, (said for result in results for said in result.verdicts))
 
 
-def _sent(ruleset: Ruleset, found: Preview) -> Iterator[Sent]:
+def sent(ruleset: Ruleset, found: Preview) -> Iterator[Sent]:
+    """Yield what a test sees of a preview: every message that is not skipped."""
     modes = {firing.id: firing.mode for firing in found.plan.firings}
     for delivery in found.plan.deliveries:
         if delivery.status == "skipped":
@@ -110,6 +112,7 @@ def _sent(ruleset: Ruleset, found: Preview) -> Iterator[Sent]:
         request = None
         if delivery.message is not None:
             request = shown(delivery.message, ruleset.destinations[delivery.destination], delivery.key)
+            request = msgspec.json.decode(msgspec.json.encode(request))  # lists, as they are on the wire
         yield Sent(
             rule=delivery.rule,
             to=delivery.destination,
@@ -117,6 +120,14 @@ def _sent(ruleset: Ruleset, found: Preview) -> Iterator[Sent]:
             request=request,
             fault=delivery.reason if delivery.status == "dead" else "",
         )
+
+
+class Arrival(Struct, frozen=True):
+    """How the events of a test come: from which source, when (None: when they were sent), and by which way."""
+
+    source: str
+    at: datetime | None
+    origin: Origin
 
 
 class _Reader:
@@ -155,7 +166,7 @@ class _Reader:
                 self.fault(("tests", index), "expected a table")
 
     def test(self, path: Path, table: JsonObject, ruleset: Ruleset) -> RuleTest | None:
-        known = ("name", "event", "previous", "expect", "at", "source")
+        known = ("name", "event", "previous", "together", "expect", "at", "source", "origin")
         for key in table:
             if key not in known:
                 self.fault((*path, key), f"unknown key{suggestion(key, known)}")
@@ -163,19 +174,24 @@ class _Reader:
         if not isinstance(name, str) or not name:
             self.fault((*path, "name"), "`name` is missing: what the test is about, in a few words")
             name = dotted(path)
-        source = self.source(path, table, ruleset)
-        at = self.at(path, table)
-        events = self.events(path, table, source, at)
+        arrival = Arrival(self.source(path, table, ruleset), self.at(path, table), self.origin(path, table))
+        events = self.events(path, table, arrival)
         expect = tuple(self.expectations(path, table, ruleset))
         if not events:
             return None
+        with_it = len(events) - 1 - len(self.listed(table, "together"))
         return RuleTest(
-            name=name, event=events[-1], previous=tuple(events[:-1]), expect=expect, place=self.document.place(path)
+            name=name,
+            event=events[-1],
+            previous=tuple(events[:with_it]),
+            together=tuple(events[with_it:-1]),
+            expect=expect,
+            place=self.document.place(path),
         )
 
     def source(self, path: Path, table: JsonObject, ruleset: Ruleset) -> str:
         source = table.get("source", next(iter(ruleset.sources)))
-        if source not in ruleset.sources:
+        if source not in (*ruleset.sources, ROUTER_SOURCE):
             self.fault(
                 (*path, "source"), f"no source of this name in the rules{suggestion(str(source), ruleset.sources)}"
             )
@@ -193,20 +209,29 @@ class _Reader:
             return None
         return at
 
+    def origin(self, path: Path, table: JsonObject) -> Origin:
+        named = table.get("origin", "webhook")
+        origin = next((origin for origin in ORIGINS if origin == named), None)
+        if origin is None:
+            self.fault((*path, "origin"), f"none of {', '.join(ORIGINS)}{suggestion(str(named), ORIGINS)}")
+        return origin or "webhook"
+
     # ---- events
 
-    def events(self, path: Path, table: JsonObject, source: str, at: datetime | None) -> list[Event]:
-        """Return the history and then the event; none if one of them cannot be read."""
-        previous = table.get("previous", [])
-        if not isinstance(previous, list):
-            self.fault((*path, "previous"), "expected a list of files and inline events")
-            return []
-        written = [*(((*path, "previous", index), one) for index, one in enumerate(previous))]
+    def events(self, path: Path, table: JsonObject, arrival: Arrival) -> list[Event]:
+        """Return the history, what comes together with the event, and it; none if one of them cannot be read."""
+        written: list[tuple[Path, Json]] = []
+        for key in ("previous", "together"):
+            if not isinstance(table.get(key, []), list):
+                self.fault((*path, key), "expected a list of files and inline events")
+                return []
+            written += (((*path, key, index), one) for index, one in enumerate(self.listed(table, key)))
         if "event" not in table:
             self.fault(path, "`event` is missing: a file with a webhook's body, or an inline table")
             return []
         written.append(((*path, "event"), table["event"]))
-        found: list[Event | JsonObject | None] = [self.event(where, what, source, at) for where, what in written]
+        at = arrival.at
+        found: list[Event | JsonObject | None] = [self.event(where, what, arrival) for where, what in written]
         if any(one is None for one in found):
             return []
         known = [one.stamp.updated_at if isinstance(one, Event) and one.snapshot else None for one in found]
@@ -217,35 +242,40 @@ class _Reader:
         return [
             event
             for (where, _), one, moment in zip(written, found, moments, strict=True)
-            if (event := one if isinstance(one, Event) else self.inline(where, one or {}, source, moment, at))
-            is not None
+            if (event := one if isinstance(one, Event) else self.inline(where, one or {}, moment, arrival)) is not None
         ]
 
-    def event(self, path: Path, value: Json, source: str, at: datetime | None) -> Event | JsonObject | None:
-        """Return the event in a file, an inline one as it is written, or None."""
+    def listed(self, table: JsonObject, key: str) -> list[Json]:
+        value = table.get(key)
+        return value if isinstance(value, list) else []
+
+    def event(self, path: Path, value: Json, arrival: Arrival) -> Event | JsonObject | None:
+        """Return the event in a file or in a text of JSON, an inline one as it is written, or None."""
         if isinstance(value, Mapping):
             return value
         if not isinstance(value, str) or not value:
-            self.fault(path, "expected a file with a webhook's body, or an inline table")
+            self.fault(path, "expected a file with a webhook's body, its JSON, or an inline table")
             return None
+        if value.lstrip().startswith("{"):
+            return self.decoded(path, value.encode(), arrival, arrival.at or _DEFAULT_TIME)
         try:
             raw = self.outside.read(beside(self.document.file, value)).encode()
         except (OSError, ValueError) as error:
             self.fault(path, f"{value} cannot be read: {why(error)}")
             return None
-        return self.decoded(path, raw, source, at or _DEFAULT_TIME)
+        return self.decoded(path, raw, arrival, arrival.at or _DEFAULT_TIME)
 
-    def inline(self, path: Path, table: JsonObject, source: str, moment: datetime, at: datetime | None) -> Event | None:
+    def inline(self, path: Path, table: JsonObject, moment: datetime, arrival: Arrival) -> Event | None:
         try:
             body = inline_body(table, moment)
         except InlineError as error:
             self.fault(path, str(error))
             return None
-        return self.decoded(path, msgspec.json.encode(body), source, at or moment)
+        return self.decoded(path, msgspec.json.encode(body), arrival, arrival.at or moment)
 
-    def decoded(self, path: Path, raw: bytes, source: str, at: datetime) -> Event | None:
+    def decoded(self, path: Path, raw: bytes, arrival: Arrival, at: datetime) -> Event | None:
         try:
-            return decode(raw, source, at)
+            return decode(raw, arrival.source, at, arrival.origin)
         except Unintelligible as error:
             self.fault(path, f"not a webhook's body: {error.why}")
             return None

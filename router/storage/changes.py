@@ -81,6 +81,17 @@ def by_id(connection: Connection, ids: Iterable[str]) -> list[Change]:
     return [change for _, change in sorted(found, key=lambda one: one[0])]
 
 
+def told_with(connection: Connection, event: int) -> list[Change]:
+    """Return what was routed in one batch with the event of that number, and what it changed itself, in order."""
+    of_event = select(changes.c.prompt, changes.c.at).where(changes.c.event == event).limit(1)
+    batch = connection.execute(of_event).one_or_none()
+    if batch is None:
+        return []
+    if batch.prompt is None:
+        return [change for _, change in _load(connection, changes.c.event == event)]
+    return [change for _, change in _load(connection, changes.c.prompt == batch.prompt, changes.c.at == batch.at)]
+
+
 def of_events(connection: Connection, numbers: Iterable[int]) -> dict[int, list[Change]]:
     """Return what those events changed, for lists: without contents, and without what only a big body says."""
     found: dict[int, list[Change]] = {}

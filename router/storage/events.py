@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, and_, func, select, tuple_
 
 from router.domain.event import Action, Event, Origin, PromptKey
 from router.langfuse.wire import decode, encode_body
@@ -111,6 +111,15 @@ _FROM_ARRAYS: Final = (
 _MOST_ROWS: Final = 200
 """SQLite limits how many values a statement may name."""
 
+_STORED: Final = (
+    events.c.seq,
+    events.c.source,
+    events.c.id,
+    events.c.origin,
+    events.c.received_at,
+    events.c.body,
+)
+
 _MOST_SINGLES: Final = 1_000
 """Events of no prompt are looked at in portions; prompts are as few as they are."""
 
@@ -169,25 +178,27 @@ def waiting(connection: Connection) -> list[WaitingBatch]:
 
 def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
     """Return every event of a prompt that waits, or the one of that number, in the order of arrival."""
-    columns = (
-        events.c.seq,
-        events.c.source,
-        events.c.id,
-        events.c.origin,
-        events.c.received_at,
-        events.c.body,
-    )
-    query = select(*columns).where(EVENT_WAITS).order_by(events.c.seq)
+    query = select(*_STORED).where(EVENT_WAITS).order_by(events.c.seq)
     if isinstance(of, PromptKey):
         query = query.where(
             events.c.source == of.source, events.c.project_id == of.project_id, events.c.prompt == of.name
         )
     else:
         query = query.where(events.c.seq == of)
-    return [
-        StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=from_ms(received_ms), body=body)
-        for seq, source, id_, origin, received_ms, body in connection.execute(query)
-    ]
+    return [_stored(row) for row in connection.execute(query).mappings()]
+
+
+def routed_with(connection: Connection, seq: int) -> list[Event]:
+    """Return the events that were routed in one batch with the one of that number, itself too, in order of arrival."""
+    the = events.alias("the")
+    same = and_(
+        the.c.source == events.c.source,
+        the.c.project_id == events.c.project_id,
+        the.c.prompt == events.c.prompt,
+        the.c.routed_at == events.c.routed_at,
+    )
+    query = select(*_STORED).join(the, same).where(the.c.seq == seq).order_by(events.c.seq)
+    return [decoded(_stored(row)) for row in connection.execute(query).mappings()]
 
 
 def decoded(stored: StoredEvent) -> Event:
@@ -205,6 +216,17 @@ def heard_at(connection: Connection, source: str) -> datetime | None:
         .limit(1)
     )
     return optional_moment(connection.execute(query).scalar())
+
+
+def _stored(row: RowMapping) -> StoredEvent:
+    return StoredEvent(
+        seq=row["seq"],
+        source=row["source"],
+        id=row["id"],
+        origin=row["origin"],
+        received_at=from_ms(row["received_at"]),
+        body=row["body"],
+    )
 
 
 def _row(event: NewEvent) -> dict[str, object]:

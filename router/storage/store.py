@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from router.domain.change import Change
 from router.domain.delivery import Answer, Claim, DeliveryStatus, Thread
-from router.domain.event import Content, PromptKey
+from router.domain.event import Content, Event, PromptKey
 from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
 from router.domain.routing import Hold, Routing
@@ -138,6 +138,11 @@ class Store:
         with self._database.read() as connection:
             return events.batch(connection, of)
 
+    def events_routed_with(self, event: int) -> list[Event]:
+        """Return the events that were routed in one batch with that one, of its prompt, itself too."""
+        with self._database.read() as connection:
+            return events.routed_with(connection, event)
+
     def heard_at(self, source: str) -> datetime | None:
         """Return when the last webhook of a source came; None: none is known."""
         with self._database.read() as connection:
@@ -180,6 +185,11 @@ class Store:
         """
         with self._database.read() as connection:
             return changes.by_id(connection, ids)
+
+    def changes_told_with(self, event: int) -> list[Change]:
+        """Return what that event changed, with what else was routed of its prompt in the same batch, in order."""
+        with self._database.read() as connection:
+            return changes.told_with(connection, event)
 
     def changes_matching(self, wanted: ChangeFilter) -> Iterator[Change]:
         """Yield changes with their contents, the oldest first; they are read portion by portion."""
