@@ -27,7 +27,7 @@ from router.domain.delivery import DELIVERY_STATUSES, WAITING, DeliveryStatus
 from router.domain.json import Json
 from router.domain.problem import RouterError, RulesError
 from router.service.views import request_now
-from router.storage.deliveries import CANCELLABLE
+from router.storage.deliveries import CANCELLABLE, RETRYABLE
 from router.storage.records import DeliveryDetail, DeliveryFilter, DeliveryRecord
 from router.storage.store import Store
 
@@ -135,10 +135,13 @@ def show(key: str, store_url: str | None, rules_path: str, format_: Format) -> N
 
 
 @deliveries.command()
-@click.option("--status", type=click.Choice(["dead", "captured"]), help="Which of those a filter finds (dead).")
+@click.option("--status", type=click.Choice(RETRYABLE), help="Which of those a filter finds (dead).")
 @act_options
 def retry(**choice: Any) -> None:
-    """Send dead or captured deliveries (again), under their old keys: by KEY, or all that a filter finds."""
+    """Send deliveries that are dead, captured or wait for a next attempt now: by KEY, or all that a filter finds.
+
+    They go out under their old keys, and begin their schedule anew.
+    """
     _act(
         choice,
         statuses=("dead",),

@@ -48,7 +48,7 @@ from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts,
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
 
 _WAITING: Final = ("pending", "retrying")
-RETRYABLE: Final[tuple[DeliveryStatus, ...]] = ("dead", "captured")
+RETRYABLE: Final[tuple[DeliveryStatus, ...]] = ("dead", "captured", "retrying")
 CANCELLABLE: Final[tuple[DeliveryStatus, ...]] = ("pending", "retrying", "dead", "captured")
 _LOST: Final = "nothing was heard of this attempt: its router ended"
 _FOREVER: Final = 2**62
@@ -339,7 +339,7 @@ def due_destinations(connection: Connection, wanted: Mapping[str, Wanted]) -> di
 
 
 def retry(connection: Connection, keys: Iterable[str]) -> list[str]:
-    """Let dead and captured deliveries wait again, from the first attempt on. Return the keys of those that do.
+    """Let deliveries that are dead, captured or between two attempts go out now, as at first. Return their keys.
 
     Where order counts, those after which a newer one was delivered are cancelled. The others are passed over:
     unknown, in another state, or dead because there was no message to send.

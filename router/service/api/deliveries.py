@@ -92,9 +92,9 @@ def deliveries(store: Store, rulebook: Rulebook, acted: Callable[[], None]) -> R
 
     @post("/{key:str}/retry", status_code=HTTPStatus.OK, responses=_ACTION)
     async def retry_delivery(key: FromPath[str]) -> DeliveryRecord:
-        """Send a dead or captured delivery (again), under its old key."""
+        """Send a delivery that is dead, captured or waits for its next attempt now, under its old key."""
         done = await asyncio.wrap_future(RETRY.do(store, [key]))
-        return await ended(key, done, "neither dead nor captured, or without a message")
+        return await ended(key, done, "neither dead nor captured nor between two attempts, or without a message")
 
     @post("/{key:str}/cancel", status_code=HTTPStatus.OK, responses=_ACTION)
     async def cancel_delivery(key: FromPath[str]) -> DeliveryRecord:
@@ -111,7 +111,7 @@ def deliveries(store: Store, rulebook: Rulebook, acted: Callable[[], None]) -> R
 
     @post("/retry", status_code=HTTPStatus.OK, responses=documented(HTTPStatus.BAD_REQUEST))
     async def retry_deliveries(data: JSONBody[Bulk]) -> Acted:
-        """Send all dead deliveries that the filter matches again; captured ones if it says so."""
+        """Send all dead deliveries that the filter matches again; captured or retrying ones if it says so."""
         return await act_on_all(data, RETRY)
 
     @post("/cancel", status_code=HTTPStatus.OK, responses=documented(HTTPStatus.BAD_REQUEST))
