@@ -17,6 +17,7 @@ from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import Outside, RulesFile, read_rules
 from router.service.excerpt import Excerpt, excerpts
 from router.service.letting_go import let_go
+from router.service.playground import Trial
 
 log = structlog.get_logger("router.reload")
 
@@ -92,6 +93,10 @@ class Rulebook:
     def read(self) -> Loaded:
         """Return what the file says now; may run beside the event loop. Raises RulesError."""
         return _unchanged_server(self.loaded, self._load())
+
+    def tried(self, text: str) -> Loaded:
+        """Return what would be in force if the plain tables of the file were `text`. Raises RulesError."""
+        return load(self.path, Trial(self.loaded.file, text, self._outside), missing="placeholder")
 
     def put_in_force(self, new: Loaded) -> Loaded:
         """Let the new rules take the place of those before, and return those: let go of them beside the event loop."""

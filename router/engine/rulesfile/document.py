@@ -36,6 +36,10 @@ class Document:
         """Return where `path` stands, else where the nearest thing around it does, else the file."""
         return Place(self.file, *(self._positions.of(path) or ()))
 
+    def parts(self) -> list[tuple[str, str]]:
+        """Return the file in parts: what stands before the first header, as "", and every table by its first name."""
+        return self._positions.parts()
+
     def table(self, path: Path) -> str | None:
         """Return the lines of a table as they are written; None: it has no header."""
         return self._positions.table(path)

@@ -121,6 +121,18 @@ class Positions:
             lines.pop()
         return "\n".join(lines)
 
+    def parts(self) -> list[tuple[str, str]]:
+        """Return the text in parts: what stands before the first header, as "", and every table by its first name."""
+        found = [("", 0)]
+        for segment in self._segments:
+            headed = (node for node in segment.root.named_children if node.type in ("table", "table_array_element"))
+            found += [(segment.key(node.named_children[0])[0], segment.start + node.start_byte) for node in headed]
+        ends = [start for _, start in found[1:]] + [len(self._bytes)]
+        return [
+            (name, self._bytes[start:end].decode(errors="replace"))
+            for (name, start), end in zip(found, ends, strict=True)
+        ]
+
     def _start(self, path: Path) -> int | None:
         """Return the byte at which `path` begins."""
         if not has(self._data, path) or any(path[:end] in self._broken for end in range(len(path))):

@@ -18,6 +18,7 @@ from router.service.console.deliveries import delivery_pages
 from router.service.console.events import event_pages
 from router.service.console.overview import overview_page
 from router.service.console.page import AnyRequest, error_page
+from router.service.console.playground import playground_pages
 from router.service.console.prompts import prompt_pages
 from router.service.console.rules import rule_pages
 from router.service.console.session import guard, middleware, session_routes, to_login
@@ -51,6 +52,7 @@ def console(service: "Service", token: Text) -> Router:
             delivery_pages(store, rulebook, service.acted),
             prompt_pages(store, rulebook),
             rule_pages(service),
+            playground_pages(store, rulebook),
         ],
         guards=[guard],
         cache_control=CacheControlHeader(no_store=True),

@@ -1,0 +1,213 @@
+"""Playground: other rules and any body through the real plan, while somebody types; nothing is sent or stored."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import FromQuery, URLEncodedBody
+from markupsafe import Markup
+from msgspec import Struct
+
+from router.domain.event import Event
+from router.domain.ledger import Ledger
+from router.domain.message import SlackMessage
+from router.domain.problem import RulesError
+from router.domain.routing import RuleVerdict
+from router.engine.explain import nearest_first
+from router.engine.preview import Preview, preview
+from router.engine.summary import Summary
+from router.langfuse.samples import KINDS, history, sample
+from router.langfuse.wire import Unintelligible, decode
+from router.service.console.events import rows
+from router.service.console.page import AnyRequest, page
+from router.service.console.slack import slack_html
+from router.service.dry_run import as_json
+from router.service.excerpt import Excerpt, excerpts
+from router.service.playground import LONGEST, opening
+from router.service.rulebook import Loaded, Rulebook
+from router.service.told import MOST_VERDICTS, summary
+from router.storage.records import EventDetail, EventFilter
+from router.storage.store import Store
+
+LONGEST_BODY: Final = 256 * 1024
+LARGEST_FORM: Final = 4 * 1024 * 1024
+"""Bytes; both texts percent-encoded."""
+
+SECONDS: Final = 10.0
+"""For one trial, waiting for its turn included: only one runs at a time."""
+
+EVENTS_OFFERED: Final = 20
+MOST_BEFORE: Final = 50
+MOST_BEFORE_BYTES: Final = 2 * 1024 * 1024
+
+BEFORE: Final = {"start": "what came before it", "ledger": "what is known now", "nothing": "nothing"}
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """What is tried at first: `name` is `event-12` or `sample-created`; `before` are the events that came before."""
+
+    name: str
+    body: bytes
+    source: str
+    at: datetime
+    before: tuple[Event, ...]
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """One delivery that there would be, as `dry-run` tells it, and as Slack would show it."""
+
+    told: dict[str, Any]
+    slack: Markup | None
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """What came of it: `problems` of the rules, or `wrong` with the body, or what would happen."""
+
+    problems: int = 0
+    places: tuple[Excerpt, ...] = ()
+    wrong: str = ""
+    status: str = ""
+    reason: str = ""
+    told: tuple[Summary, ...] = ()
+    assumed: bool = False
+    verdicts: tuple[RuleVerdict, ...] = ()
+    more_verdicts: int = 0
+    sendings: tuple[Sending, ...] = ()
+
+
+def playground_pages(store: Store, rulebook: Rulebook) -> Router:
+    turn = asyncio.Semaphore(1)
+
+    @get("/", sync_to_thread=True)
+    def playground(request: AnyRequest, start: FromQuery[str] = "", rule: FromQuery[str] = "") -> Response[Any]:
+        file = rulebook.loaded.file
+        index = next((spec.index for spec in file.rules if spec.name == rule), None)
+        begun = _start(store, rulebook, start or f"sample-{KINDS[1]}")
+        form = {"start": begun.name, "rules": opening(file, index), "body": _text(begun.body), "before": "start"}
+        return _page(request, form, None)
+
+    @post("/", status_code=HTTPStatus.OK, request_max_body_size=LARGEST_FORM)
+    async def attempt(request: AnyRequest, data: URLEncodedBody[dict[str, str]]) -> Response[Any]:
+        form = {name: data.get(name, "") for name in ("start", "rules", "body", "before")}
+        tried = await in_turn(lambda: _try(store, rulebook, form))
+        return await asyncio.to_thread(_page, request, form, tried)
+
+    async def in_turn(work: Callable[[], Tried]) -> Tried:
+        """Do `work` on a thread. Nobody can end a thread, so whoever comes next waits until it has ended by itself."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                await turn.acquire()
+                working = asyncio.get_running_loop().run_in_executor(None, work)
+                working.add_done_callback(lambda _: turn.release())
+                return await asyncio.shield(working)
+        except TimeoutError:
+            return Tried(wrong=f"This takes longer than {SECONDS:.0f} seconds. Try fewer rules or a smaller body.")
+
+    def _page(request: AnyRequest, form: dict[str, str], tried: Tried | None) -> Response[Any]:
+        offered = store.event_lines(EventFilter(), limit=EVENTS_OFFERED).items
+        listed = {f"event-{line.event.seq}" for line in offered}
+        return page(
+            request,
+            "playground.html",
+            form=form,
+            tried=tried,
+            samples=KINDS,
+            events=rows(offered, rulebook),
+            unlisted=form["start"] if form["start"].startswith("event-") and form["start"] not in listed else None,
+            befores=BEFORE,
+            longest={"rules": LONGEST, "body": LONGEST_BODY},
+        )
+
+    return Router("/playground", route_handlers=[playground, attempt])
+
+
+def _start(store: Store, rulebook: Rulebook, name: str) -> Start:
+    """Return the start of that name. Raises NotFoundException."""
+    kind, _, which = name.partition("-")
+    if kind == "sample" and which in KINDS:
+        source, now = next(iter(rulebook.ruleset.sources)), datetime.now(UTC)
+        before = tuple(decode(msgspec.json.encode(body), source, now) for body in history(which))
+        return Start(name=name, body=msgspec.json.encode(sample(which)), source=source, at=now, before=before)
+    found = store.event(int(which)) if kind == "event" and which.isdecimal() and len(which) < 19 else None
+    if found is None:
+        raise NotFoundException(f"There is no {name} to start from.")
+    event = found.event
+    return Start(
+        name=name, body=found.body, source=event.source, at=event.received_at, before=tuple(_before(store, found))
+    )
+
+
+def _before(store: Store, found: EventDetail) -> list[Event]:
+    """Return the events of the same prompt that came before, the oldest first, as far as that is little to read."""
+    if found.event.prompt is None:
+        return []
+    wanted = EventFilter(source=found.event.source, prompt=found.event.prompt)
+    events: list[Event] = []
+    size = 0
+    for record in store.events(wanted, limit=MOST_BEFORE, cursor=str(found.event.seq)).items:
+        earlier = store.event(record.seq)
+        size += len(earlier.body) if earlier else 0
+        if earlier is None or size > MOST_BEFORE_BYTES:
+            break
+        if record.status != "quarantined" and record.project_id == found.event.project_id:
+            events.append(decode(earlier.body, record.source, record.received_at))
+    return events[::-1]
+
+
+def _try(store: Store, rulebook: Rulebook, form: dict[str, str]) -> Tried:
+    """Put the body through the real plan under the rules that were typed."""
+    for name, longest in (("rules", LONGEST), ("body", LONGEST_BODY)):
+        if len(form[name]) > longest:
+            return Tried(wrong=f"The {name} may have at most {longest:,} characters here.")
+    start = _start(store, rulebook, form["start"])
+    try:
+        loaded = rulebook.tried(form["rules"])
+    except RulesError as error:
+        lines = excerpts(error.problems, lambda _: form["rules"])
+        return Tried(problems=len(error.problems), places=lines)
+    try:
+        event = decode(form["body"].encode(errors="replace"), start.source, start.at)
+    except Unintelligible as error:
+        return Tried(wrong=f"The body is no webhook body: {error.why}.")
+    before = start.before if form["before"] == "start" else ()
+    known = _known(store, event) if form["before"] == "ledger" else None
+    return _tried(preview(loaded.ruleset, event, before, known), loaded)
+
+
+def _known(store: Store, event: Event) -> Ledger | None:
+    return store.whole_ledger(event.prompt) if event.prompt else None
+
+
+def _tried(result: Preview, loaded: Loaded) -> Tried:
+    ruleset = loaded.ruleset
+    verdicts = nearest_first(result.plan.verdicts[result.changes[0].id]) if result.changes else []
+    told = as_json(result, ruleset)["deliveries"]
+    assert isinstance(told, list)
+    return Tried(
+        status=result.status,
+        reason=result.reason,
+        told=tuple(summary(change, ruleset) for change in result.changes if not change.half),
+        assumed=any(change.assumed for change in result.changes),
+        verdicts=tuple(verdicts[:MOST_VERDICTS]),
+        more_verdicts=max(0, len(verdicts) - MOST_VERDICTS),
+        sendings=tuple(
+            Sending(
+                told=one,
+                slack=slack_html(delivery.message) if isinstance(delivery.message, SlackMessage) else None,
+            )
+            for one, delivery in zip(told, result.plan.deliveries, strict=True)
+        ),
+    )
+
+
+def _text(body: bytes) -> str:
+    """Return a body for editing."""
+    try:
+        return msgspec.json.format(body, indent=2).decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body.decode(errors="replace")
