@@ -22,7 +22,7 @@ type = "log"
 [destinations.pager]
 type = "http"
 url = "https://pager.example.com/${SECRET}"
-headers = { X-Key = "spelled-out-hush" }
+headers = { X-Key = "spelled-out-hush", X-File = "${file:hush.txt}" }
 [vars]
 team = "${TEAM}"
 [[rules]]
@@ -85,6 +85,8 @@ RULE = '\n[[rules]]\nname = "try"\nactions = [{ to = "journal", text = TEXT }]\n
     "rules",
     [
         RULE.replace("TEXT", '{ file = "hush.txt" }'),
+        RULE.replace("TEXT", '{ file = "./hush.txt" }'),
+        RULE.replace("TEXT", '{ file = "rules.d/../hush.txt" }'),
         RULE.replace("TEXT", '{ file = "rules.toml" }'),
         RULE.replace("TEXT", '{ file = "rules.d/team.toml" }'),
         'include = ["rules.d/*.toml"]' + RULE.replace("TEXT", '{ file = "rules.d/team.toml" }'),
@@ -95,6 +97,8 @@ RULE = '\n[[rules]]\nname = "try"\nactions = [{ to = "journal", text = TEXT }]\n
         RULE.replace("TEXT", '"""'),
         RULE.replace("TEXT", '"x"') + 'more = """',
         RULE.replace('"journal", text = TEXT', '"pager"'),
+        'include = ["hush.*"]' + RULE.replace("TEXT", '"x"'),
+        RULE.replace("journal", "x").replace("TEXT", '"x"') + '[destinations.x]\ntype = "log"\ntext = "${SECRET}"\n',
         'include = ["hush.txt"]' + RULE.replace("TEXT", '"x"'),
     ],
 )

@@ -1,8 +1,8 @@
 """`what-if`: other rules over what happened."""
 
 import difflib
-from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 import rich_click as click
@@ -18,14 +18,11 @@ from router.cli.options import (
     store_option,
 )
 from router.cli.words import when
-from router.domain.change import Change
 from router.domain.json import Json
-from router.engine.context import Setting, Told
-from router.engine.summary import summary_of
-from router.service.whatif import Difference, Sent, compare
+from router.service.whatif import Difference, Kind, Sent, as_json, headline, outcome
 from router.storage.changes import ChangeFilter
 
-_MARKS = {"come": ("+", "green"), "go": ("−", "red"), "differ": ("~", "yellow")}
+_MARKS: Final[dict[Kind, tuple[str, str]]] = {"come": ("+", "green"), "go": ("−", "red"), "differ": ("~", "yellow")}
 
 
 @click.command("what-if")
@@ -51,36 +48,20 @@ def what_if(
     """
     old, new = load_offline(rules_path).ruleset, load_offline(new_rules).ruleset
     wanted = ChangeFilter(prompt=prompt, since=since or datetime.now(UTC) - timedelta(days=7))
-    counts: Counter[str] = Counter()
-    by_rule: Counter[tuple[str, str]] = Counter()
-    kept: list[Difference] = []
-    changes = 0
     with open_store(store_url, rules_path) as store:
-        for _, differences in compare(old, new, store.changes_matching(wanted)):
-            changes += 1
-            for difference in differences:
-                counts[difference.kind] += 1
-                if difference.kind != "same":
-                    by_rule[difference.one.rule, difference.kind] += 1
-                    if len(kept) < limit:
-                        kept.append(difference)
+        found = outcome(old, new, store.changes_matching(wanted), keep=limit)
     if format_ == "json":
-        print_json(
-            {
-                "changes": changes,
-                **{kind: counts[kind] for kind in ("come", "go", "differ", "same")},
-                "differences": list(map(_as_json, kept)),
-            }
-        )
+        print_json(as_json(found))
         return
-    click.secho(f"{changes} changes since {when(wanted.since)}", bold=True)
+    counts = found.counts
+    click.secho(f"{found.changes} changes since {when(wanted.since)}", bold=True)
     click.echo(f"  {counts['come']} deliveries would come, {counts['go']} go, {counts['differ']} differ; ", nl=False)
     click.echo(f"{counts['same']} stay as they are")
-    for (rule, kind), count in sorted(by_rule.items()):
+    for (rule, kind), count in sorted(found.by_rule.items()):
         click.echo(f"  {_MARKS[kind][0]} {count:>5}  {rule}")
-    for difference in kept:
+    for difference in found.kept:
         _print(difference)
-    left = sum(counts[kind] for kind in _MARKS) - len(kept)
+    left = sum(counts.values()) - counts["same"] - len(found.kept)
     if left:
         click.echo(f"… and {left} more: give a higher --limit", err=True)
 
@@ -89,7 +70,7 @@ def _print(difference: Difference) -> None:
     mark, colour = _MARKS[difference.kind]
     one = difference.one
     click.secho(f"\n{mark} {one.rule} → {one.to}", fg=colour)
-    click.echo(f"  {when(difference.change.event.received_at)}  {_headline(difference.change)}")
+    click.echo(f"  {when(difference.change.event.received_at)}  {headline(difference.change)}")
     if difference.before is not None and difference.after is not None:
         lines = difflib.unified_diff(_lines(difference.before), _lines(difference.after), lineterm="", n=1)
         for line in list(lines)[2:]:
@@ -98,25 +79,6 @@ def _print(difference: Difference) -> None:
         click.echo(f"  {one.status}: {one.reason}")
 
 
-def _headline(change: Change) -> str:
-    return summary_of(Told(change, None), Setting(rule=""), "none").line
-
-
 def _lines(sent: Sent) -> list[str]:
     shown: Json = sent.request if sent.request is not None else f"{sent.status}: {sent.reason}"
     return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode().splitlines()
-
-
-def _as_json(difference: Difference) -> dict[str, object]:
-    change = difference.change
-    return {
-        "kind": difference.kind,
-        "rule": difference.one.rule,
-        "to": difference.one.to,
-        "change": change.id,
-        "event": change.event.id,
-        "prompt": change.prompt and change.prompt.name,
-        "what": _headline(change),
-        "before": difference.before,
-        "after": difference.after,
-    }

@@ -1,21 +1,21 @@
 """Rules on trial: what somebody types, laid beside the sources and destinations of the file in force.
 
 Whoever types must not see more than the console shows. So what is typed has to be a whole TOML text of its own, what it
-does not hold (`[server]`, `[store]`, `[sources]`, `[destinations]`) is put after it unseen, and nothing comes in from
-outside: of the environment only what `[vars]` in force names and shows anyway, of files only those that the rules in
-force are made of, and as what they are there.
+leaves out (`[server]`, `[store]`, `[sources]`, `[destinations]`) is put after it unseen, `${…}` may stand only where
+the file in force has the very same, and no file can be read but those that the rules in force are made of.
 """
 
 import errno
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-import msgspec
-
+from router.domain.json import Json
+from router.domain.problem import Problem, RulesError
 from router.engine.rulesfile import Outside, RulesFile
-from router.engine.rulesfile.document import Document, parse
-from router.engine.rulesfile.expand import beside
+from router.engine.rulesfile.document import Document, dotted, parse
+from router.engine.rulesfile.expand import HOLE, beside
+from router.engine.rulesfile.positions import Path, at, has
 
 LONGEST: Final = 256 * 1024
 """Characters of rules that can be tried."""
@@ -23,7 +23,7 @@ LONGEST: Final = 256 * 1024
 PLAIN: Final = frozenset({"vars", "matches", "times", "actions", "rules"})
 """The tables that people may see and change."""
 
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_SECRET_FILE: Final = re.compile(r"\$\{file:([^}]*)\}")
 
 
 def opening(file: RulesFile, rule: int | None) -> str:
@@ -51,24 +51,24 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 class Trial:
-    """The outside of rules on trial: the file at `path` says `text`, and the hidden tables of the file in force.
+    """The outside of rules on trial: the file at `path` says `text`, and what that leaves out of the file in force.
 
-    Raises RulesError if `text` is no TOML: nothing that is put after it may become part of it.
+    A text with `[sources]` is a whole file and leaves nothing out. Raises RulesError if `text` is no TOML (nothing that
+    is put after it may become part of it), or asks for something from outside that the file in force does not.
     """
 
     def __init__(self, file: RulesFile, text: str, outside: Outside) -> None:
         main = file.merged.main
-        typed = parse(main.file, text).data
-        hidden = [part for name, part in main.parts()[1:] if name not in PLAIN]
+        typed = parse(main.file, text)
+        hidden = [] if "sources" in typed.data else [part for name, part in main.parts()[1:] if name not in PLAIN]
         documents = {document.file for document in file.merged.documents}
+        secret_files = {beside(main.file, name) for name in _secret_files(file)}
+        _refuse_what_is_new(typed, main, secret_files)
+        self.environment: Mapping[str, str] = outside.environment
         self._outside = outside
         self._once = {main.file: "\n".join([text, *hidden])}
-        self._once_from_disk = _included(main.file, typed.get("include"), outside) & (documents - {main.file})
-        self._files = set(file.files) - documents
-        names = _VARIABLE.findall(msgspec.json.encode(file.said["vars"]).decode())
-        self.environment: Mapping[str, str] = {
-            name: outside.environment[name] for name in names if name in outside.environment
-        }
+        self._once_from_disk = _included(main.file, typed.data.get("include"), outside) & (documents - {main.file})
+        self._files = (set(file.files) - documents) | secret_files
 
     def read(self, path: str) -> str:
         if path in self._once:
@@ -81,6 +81,36 @@ class Trial:
 
     def glob(self, pattern: str) -> list[str]:
         return [path for path in self._outside.glob(pattern) if path in self._once_from_disk]
+
+
+def _secret_files(file: RulesFile) -> Iterator[str]:
+    for document in file.merged.documents:
+        for _, value in _strings((), document.data):
+            yield from _SECRET_FILE.findall(value)
+
+
+def _refuse_what_is_new(typed: Document, main: Document, secret_files: set[str]) -> None:
+    """Raise RulesError if something typed would bring in what is outside and does not stand so in the file in force."""
+    problems = [
+        Problem(typed.place(path), dotted(path), "nothing may come in from outside here that the file in force has not")
+        for path, value in _strings((), typed.data)
+        if (HOLE in value or beside(main.file, value) in secret_files)
+        and not (has(main.data, path) and at(main.data, path) == value)
+    ]
+    if problems:
+        raise RulesError(tuple(problems))
+
+
+def _strings(path: Path, value: Json) -> Iterator[tuple[Path, str]]:
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, inner in value.items():
+                yield from _strings((*path, key), inner)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _strings((*path, index), inner)
 
 
 def _included(main: str, patterns: object, outside: Outside) -> set[str]:

@@ -4,6 +4,7 @@ Both sets of rules decide on the same changes, one by one, through the plan that
 or hold back is compared change by change, not as the one message that it would become.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
@@ -12,8 +13,10 @@ from msgspec import Struct
 from router.delivery.request import shown
 from router.domain.change import Change
 from router.domain.json import Json
+from router.engine.context import Setting, Told
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
+from router.engine.summary import summary_of
 
 Kind: TypeAlias = Literal["come", "go", "differ", "same"]
 
@@ -41,6 +44,63 @@ class Difference(Struct, frozen=True, kw_only=True):
         found = self.after or self.before
         assert found is not None
         return found
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How many deliveries of all changes are of each kind; `kept` are the first that are not the same."""
+
+    changes: int
+    counts: Counter[Kind]
+    by_rule: Counter[tuple[str, Kind]]
+    kept: tuple[Difference, ...]
+
+
+def outcome(old: Ruleset, new: Ruleset, changes: Iterable[Change], *, keep: int) -> Outcome:
+    """Compare over all changes, keeping the first `keep` differences."""
+    counts: Counter[Kind] = Counter()
+    by_rule: Counter[tuple[str, Kind]] = Counter()
+    kept: list[Difference] = []
+    number = 0
+    for _, differences in compare(old, new, changes):
+        number += 1
+        for difference in differences:
+            counts[difference.kind] += 1
+            if difference.kind != "same":
+                by_rule[difference.one.rule, difference.kind] += 1
+                if len(kept) < keep:
+                    kept.append(difference)
+    return Outcome(changes=number, counts=counts, by_rule=by_rule, kept=tuple(kept))
+
+
+def headline(change: Change) -> str:
+    return summary_of(Told(change, None), Setting(rule=""), "none").line
+
+
+def as_json(found: Outcome) -> dict[str, object]:
+    """Return the outcome in the shape that `what-if --format json` and the API promise."""
+    return {
+        "changes": found.changes,
+        "come": found.counts["come"],
+        "go": found.counts["go"],
+        "differ": found.counts["differ"],
+        "same": found.counts["same"],
+        "differences": list(map(_difference_json, found.kept)),
+    }
+
+
+def _difference_json(difference: Difference) -> dict[str, object]:
+    change = difference.change
+    return {
+        "kind": difference.kind,
+        "rule": difference.one.rule,
+        "to": difference.one.to,
+        "change": change.id,
+        "event": change.event.id,
+        "prompt": change.prompt and change.prompt.name,
+        "what": headline(change),
+        "before": difference.before,
+        "after": difference.after,
+    }
 
 
 def compare(old: Ruleset, new: Ruleset, changes: Iterable[Change]) -> Iterator[tuple[Change, tuple[Difference, ...]]]:

@@ -250,3 +250,40 @@ async def test_a_reload_puts_the_file_in_force_or_says_every_fault(asked: Asked)
     assert refused.json()["errors"][0]["path"] == "rules[0].match.labels_gaind"
     assert asked.service.rulebook.ruleset.rules[1].name == "everything"
     assert asked.service.rulebook.last_reload.problems
+
+
+async def test_other_rules_are_compared_over_what_happened(told: Asked) -> None:
+    text = told.rules.read_text()
+    same = (await told.api.post("/what-if", json={"rules": text})).json()
+    assert (same["same"], same["complete"]) == (4, True)
+    assert same["changes"] in (2, 3)  # the trouble that one of them made is on its way
+    assert (same["come"], same["go"], same["differ"]) == (0, 0, 0)
+    assert HOOK not in str(same)
+    rules = (
+        text[text.index("[[rules]]") :]
+        .replace('"{{ prompt.name }}', '"now {{ prompt.name }}')
+        .replace("created", "deleted")
+    )
+    other = (await told.api.post("/what-if", json={"rules": rules, "limit": 1})).json()
+    assert (other["differ"], other["go"], other["same"]) == (2, 1, 1)
+    assert len(other["differences"]) == 1
+    nobody = await told.api.post("/what-if", json={"rules": text, "prompt": "nobody"})
+    assert nobody.json()["changes"] == 0
+
+
+async def test_what_if_brings_nothing_in_from_outside(told: Asked) -> None:
+    text = told.rules.read_text() + '\n[vars]\nx = "${TOKEN}"\n'
+    refused = await told.api.post("/what-if", json={"rules": text})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, PROBLEM)
+    assert refused.json()["errors"][0]["path"] == "vars.x"
+
+
+async def test_reconcile_says_why_it_cannot_look(asked: Asked) -> None:
+    for given, word in (
+        ({}, "no source has an API"),
+        ({"source": "x"}, "no source named"),
+        ({"source": "prod"}, "no API"),
+    ):
+        answer = await asked.api.post("/reconcile", json=given)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+        assert word in answer.json()["detail"]

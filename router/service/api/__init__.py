@@ -16,14 +16,16 @@ from router.service.api.docs import Viewer, documents
 from router.service.api.dry_run import DryRun, dry_run
 from router.service.api.events import events
 from router.service.api.prompts import prompts
+from router.service.api.reconcile import Reconcile, reconcile
 from router.service.api.reload import reload
 from router.service.api.rules import rules
+from router.service.api.what_if import WhatIf, what_if
 from router.storage.records import DeliveryFilter
 
 if TYPE_CHECKING:
     from router.service.app import Service
 
-STRICT: Final = (Bulk.__name__, DeliveryFilter.__name__, DryRun.__name__)
+STRICT: Final = (Bulk.__name__, DeliveryFilter.__name__, DryRun.__name__, Reconcile.__name__, WhatIf.__name__)
 
 
 def api(service: "Service", token: Text) -> Router:
@@ -38,6 +40,8 @@ def api(service: "Service", token: Text) -> Router:
             rules(store, rulebook),
             destinations(store),
             dry_run(store, rulebook),
+            what_if(store, rulebook),
+            reconcile(service.reconcile),
             reload(rulebook, service.reload_now),
         ],
         guards=[bearer_guard(token), query_guard],
