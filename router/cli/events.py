@@ -17,6 +17,7 @@ from router.cli.options import (
     rules_option,
     store_option,
 )
+from router.cli.replay import replay_events
 from router.cli.words import clause_lines, facts_line, when
 from router.domain.event import EVENT_STATUSES, EventStatus
 from router.domain.problem import RouterError
@@ -26,7 +27,7 @@ from router.storage.records import EventFilter, EventRecord
 
 @click.group()
 def events() -> None:
-    """Look at stored events."""
+    """Look at stored events, and tell again what they changed."""
 
 
 @events.command("list")
@@ -126,6 +127,9 @@ def export(id: str, store_url: str | None, rules_path: str, test: bool, redact: 
     click.echo(exported.text)
     for note in exported.notes:
         click.echo(f"note: {note}", err=True)
+
+
+events.add_command(replay_events)
 
 
 def _time(time: datetime | None) -> str:

@@ -13,6 +13,7 @@ from router.cli.options import (
     rules_option,
     store_option,
 )
+from router.cli.replay import replay_prompts
 from router.cli.words import facts_line, when
 from router.domain.ledger import Ledger, VersionFact
 from router.domain.problem import RouterError
@@ -112,6 +113,9 @@ def _find(store: Store, wanted: PromptFilter, limit: int) -> PromptDetail:
     found = store.prompt(page.items[0].prompt, limit=limit)
     assert found is not None, "prompts are never removed"
     return found
+
+
+prompts.add_command(replay_prompts)
 
 
 # ---- text

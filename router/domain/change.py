@@ -34,6 +34,7 @@ class Change(Struct, frozen=True, kw_only=True):
     `replaced` holds the version that each gained label was on before; for a plain creation the highest lower
     version under the label "". All label and tag lists are sorted.
     `half` is the losing side of a move, told only to rules that name lost labels.
+    `replayed`: it was told before, and somebody asked to have it told again.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Change(Struct, frozen=True, kw_only=True):
     assumed: bool = False
     quiet: bool = False
     half: bool = False
+    replayed: bool = False
 
     @property
     def happened_at(self) -> datetime:

@@ -25,6 +25,7 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     Where a templated `to` came to no destination, `destination` is what it came to, or the template if it failed.
     `order`: deliveries of one destination that share it go one after the other. None: it waits for no other.
     `lane`: those of one destination that share it are never sent at the same time, whatever their order.
+    `again`: how often the same was made before, each time on request and under a key of its own.
     """
 
     key: str
@@ -40,6 +41,7 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     about_trouble: bool = False
     order: str | None = None
     lane: str | None = None
+    again: int = 0
 
 
 class Claim(Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ API_USER: Final = "API user"
 """Langfuse's own word for an author without name and e-mail: web/src/features/slack (buildPromptVersionMessage)."""
 
 UNKNOWN_AUTHOR: Final = "unknown"
-"""Langfuse's public API shows what changed, not by whom."""
+"""Langfuse's public API shows what changed, and the ledger what is, not by whom."""
 
 
 class Told(Struct, frozen=True):
@@ -81,7 +81,7 @@ def author_of(event: Event) -> str:
     user = event.user
     if user and (user.name or user.email):
         return user.name or user.email or ""
-    return UNKNOWN_AUTHOR if event.origin == "reconcile" else API_USER
+    return UNKNOWN_AUTHOR if event.origin in ("reconcile", "backfill") else API_USER
 
 
 def _view(told: Told, setting: Setting) -> Context:
@@ -136,7 +136,7 @@ def _event_view(event: Event, change: Change) -> Context:
         "origin": change.origin,
         "timestamp": _iso(event.timestamp),
         "user": user and {"name": user.name, "email": user.email},
-        "replay": False,
+        "replay": change.replayed,
     }
 
 

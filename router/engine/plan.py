@@ -4,7 +4,7 @@ The one function that the service, `dry-run`, tests and previews share, so that 
 production. What is captured differs from what is sent in nothing but its status.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -113,10 +113,12 @@ def deliver(
     changes: Sequence[Change],
     *,
     capture: bool = False,
+    again: Mapping[tuple[str, str], int] = {},
 ) -> list[NewDelivery]:
     """Return a delivery for every action and destination, also for those that are skipped or cannot be made.
 
-    `changes` are those of the firing, in its order.
+    `changes` are those of the firing, in its order. `again` counts, by action and destination, those made before that
+    these come beside.
     """
     setting = ruleset.setting(rule, held=len(changes) if isinstance(firing.hold, Later) else 0)
     scene = Scene(
@@ -127,16 +129,16 @@ def deliver(
     scene = msgspec.structs.replace(scene, context=context_of(scene.told, scene.setting))
     unsent = capture or rule.mode == "shadow"
     return [
-        _delivery(firing, action, target, scene, unsent=unsent)
+        _delivery(firing, action, target, scene, unsent=unsent, again=again.get((action.key, target.destination), 0))
         for action in rule.actions
         for target in action.reached(scene.context)
     ]
 
 
 def _delivery(
-    firing: Firing, action: CompiledAction, target: Target | Nowhere, scene: Scene, *, unsent: bool
+    firing: Firing, action: CompiledAction, target: Target | Nowhere, scene: Scene, *, unsent: bool, again: int
 ) -> NewDelivery:
-    key = digest(firing.id, action.key, target.destination)
+    key = digest(firing.id, action.key, target.destination, *([str(again)] if again else []))
     scene = msgspec.structs.replace(scene, context=scene.context | {"delivery": {"key": key}})
     delivery = NewDelivery(
         key=key,
@@ -150,6 +152,7 @@ def _delivery(
         message=None,
         about_trouble=any(one.change.event.source == ROUTER_SOURCE for one in scene.told),
         order=None if isinstance(target, Nowhere) else order_of(target, scene),
+        again=again,
     )
     try:
         if action.condition is not None and not action.condition.truth(scene.context):

@@ -1,6 +1,7 @@
 """Every refusal as `application/problem+json` (RFC 9457); `errors` lists what is wrong where it can be several."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
@@ -10,7 +11,7 @@ from litestar.openapi import ResponseSpec
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 from msgspec import Struct
 
-from router.domain.problem import Problem, RulesError
+from router.domain.problem import Problem, RouterError, RulesError
 from router.storage.errors import StoreUnavailable
 from router.storage.filters import NoCursor
 
@@ -60,6 +61,17 @@ def refusal(
         headers=None if headers is None else dict(headers),
         extra={"errors": [msgspec.to_builtins(error) for error in errors]} if errors else None,
     )
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Answer what cannot be done as it was asked for with 422, and why."""
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except RouterError as error:
+        raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
 
 
 def faults(problems: tuple[Problem, ...]) -> tuple[Fault, ...]:

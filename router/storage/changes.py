@@ -43,7 +43,10 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChangeFilter(Struct, frozen=True, kw_only=True):
-    """Which changes; None: any. `prompt` is its name; `since` and `until` speak of when they were routed."""
+    """Which changes; None: any, but never what was told on request only.
+
+    `prompt` is its name; `since` and `until` speak of when they were routed.
+    """
 
     source: str | None = None
     prompt: str | None = None
@@ -105,7 +108,7 @@ def of_events(connection: Connection, numbers: Iterable[int]) -> dict[int, list[
 
 def portion(connection: Connection, wanted: ChangeFilter, after: int) -> tuple[list[Change], int | None]:
     """Return some of the changes wanted, those after number `after`, and the number to go on after; None: no more."""
-    conditions: list[ColumnElement[bool]] = [changes.c.seq > after]
+    conditions: list[ColumnElement[bool]] = [changes.c.seq > after, changes.c.origin != "backfill"]
     if wanted.source is not None:
         conditions.append(events.c.source == wanted.source)
     if wanted.prompt is not None:

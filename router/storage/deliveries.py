@@ -82,8 +82,11 @@ class GivenUp(Struct, frozen=True, kw_only=True):
     about_trouble: bool
 
 
-def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -> None:
-    """Store deliveries, each with its prompt's number, due at once; those that are there already are passed over."""
+def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -> list[str]:
+    """Store deliveries, each with its prompt's number, due at once; those that are there already are passed over.
+
+    Return the keys of the new ones.
+    """
     rows = [
         {
             "key": delivery.key,
@@ -100,17 +103,20 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
             "about_trouble": delivery.about_trouble,
             "order_key": delivery.order,
             "lane": delivery.lane,
+            "again": delivery.again,
             "attempts": 0,
             "fence": 0,
         }
         for delivery, prompt in new
     ]
     if not rows:
-        return
+        return []
     now = now_ms()
-    connection.execute(insert_new(deliveries).values(created_at=now, queued_at=now, due_at=now), rows)
+    insert = insert_new(deliveries).values(created_at=now, queued_at=now, due_at=now).returning(deliveries.c.key)
+    keys = connection.execute(insert, rows).scalars().all()
     named = {(delivery.destination, delivery.type) for delivery, _ in new}
     gates.add(connection, sorted(named))
+    return list(keys)
 
 
 def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:

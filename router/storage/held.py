@@ -169,7 +169,7 @@ def tell(connection: Connection, telling: Telling, at: datetime) -> bool:
             .where(*_held(window.rule, window.subject), firing_changes.c.change_id.in_(some))
             .values(firing=telling.firing.id, subject=None)
         )
-    prompt = _only_prompt(connection, ids)
+    prompt = only_prompt(connection, ids)
     deliveries.add(connection, [(delivery, prompt) for delivery in telling.deliveries])
     if not telling.more:
         _close(connection, window, telling.hold)
@@ -270,7 +270,7 @@ def _all_held(connection: Connection, window: Window, ids: Sequence[str]) -> boo
     return count == len(ids)
 
 
-def _only_prompt(connection: Connection, ids: Sequence[str]) -> int | None:
+def only_prompt(connection: Connection, ids: Sequence[str]) -> int | None:
     """Return the number of the prompt that all those changes are of; None: there are several, or none."""
     found: set[int | None] = set()
     for some in batched(ids):

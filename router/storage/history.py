@@ -57,7 +57,7 @@ _FEW: Final = 2_000
 
 def list_events(connection: Connection, wanted: EventFilter, limit: int, cursor: str | None) -> Page[EventRecord]:
     """Return at most `limit` events, those after `cursor`."""
-    query = select(*_EVENT).where(*_of_events(connection, wanted), *before(events.c.seq, cursor))
+    query = select(*_EVENT).where(*of_events(connection, wanted), *before(events.c.seq, cursor))
     rows = connection.execute(query.order_by(events.c.seq.desc()).limit(limit + 1)).mappings()
     found = [_event(row) for row in rows]
     return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
@@ -175,7 +175,8 @@ def backlog(connection: Connection) -> Backlog:
     )
 
 
-def _of_events(connection: Connection, wanted: EventFilter) -> list[ColumnElement[bool]]:
+def of_events(connection: Connection, wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter."""
     conditions = [
         *equal((events.c.source, wanted.source), (events.c.type, wanted.type), (events.c.status, wanted.status)),
         *within(events.c.received_at, wanted.since, wanted.until),

@@ -63,7 +63,7 @@ def _changes(connection: Connection, key: PromptKey) -> list[ChangeRecord]:
     query = (
         select(changes)
         .join(prompts, prompts.c.id == changes.c.prompt)
-        .where(ledgers.is_prompt(key))
+        .where(ledgers.is_prompt(key), changes.c.origin != "backfill")  # which tells what is, not what happened
         .order_by(changes.c.happened_at.desc(), changes.c.seq.desc())
         .limit(_MOST_CHANGES)
     )

@@ -45,10 +45,17 @@ class _Told(Struct, frozen=True):
     prompt: int | None
     version_id: str | None
     facts: str
+    origin: str
 
 
 _TOLD: Final = select(
-    changes.c.id, changes.c.event, changes.c.at, changes.c.prompt, changes.c.version_id, changes.c.facts
+    changes.c.id,
+    changes.c.event,
+    changes.c.at,
+    changes.c.prompt,
+    changes.c.version_id,
+    changes.c.facts,
+    changes.c.origin,
 )
 
 
@@ -125,6 +132,7 @@ def _needed(connection: Connection, told: Sequence[_Told]) -> set[str]:
     gave = [
         ((change.prompt, label, change.version_id), change.id)
         for change in told
+        if change.origin != "backfill"
         for label in msgspec.json.decode(change.facts, type=Facts).labels_gained
     ]
     key = tuple_(labels.c.prompt, labels.c.label, labels.c.version_id)

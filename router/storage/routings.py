@@ -121,7 +121,7 @@ def _add_firings(connection: Connection, accepted: Iterable[_Accepted], at: Mill
     planned: dict[str, tuple[Firing, str]] = {
         firing.id: (firing, one.routing.ruleset) for one in accepted for firing in one.routing.firings
     }
-    new, linked = _link(connection, [found for found in planned.values() if not isinstance(found[0].hold, Later)], at)
+    new, linked = link(connection, [found for found in planned.values() if not isinstance(found[0].hold, Later)], at)
     fired: dict[str, Firing] = {}
     # windows are locked in one order, so that two replicas seldom wait for each other's
     for firing, _ in sorted(planned.values(), key=lambda found: _window(found[0])):
@@ -137,7 +137,7 @@ def _add_firings(connection: Connection, accepted: Iterable[_Accepted], at: Mill
     return fired
 
 
-def _link(connection: Connection, planned: Iterable[tuple[Firing, str]], at: Millis) -> tuple[set[str], set[str]]:
+def link(connection: Connection, planned: Iterable[tuple[Firing, str]], at: Millis) -> tuple[set[str], set[str]]:
     """Store firings with their changes. Return the ids of the new ones, and of those with something new to tell."""
     fired = {firing.id: (firing, ruleset) for firing, ruleset in planned}
     if not fired:

@@ -5,7 +5,7 @@ future that is done when the disk has it. Both raise StoreUnavailable while the 
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from router.domain.event import Content, Event, PromptKey
 from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
 from router.domain.routing import Hold, Routing
+from router.engine.replay import Past, Replay
 from router.storage import (
     activity,
     bell,
@@ -32,6 +33,7 @@ from router.storage import (
     ledgers,
     looks,
     prompts,
+    replays,
     retention,
     routings,
     threads,
@@ -59,6 +61,7 @@ from router.storage.records import (
     PromptDetail,
     PromptFilter,
 )
+from router.storage.replays import Place, Replayed
 from router.storage.retention import Forgotten
 from router.storage.turn import Turn
 from router.storage.writer import Writer
@@ -214,6 +217,22 @@ class Store:
     def ruleset(self, digest: str) -> str | None:
         with self._database.read() as connection:
             return routings.ruleset(connection, digest)
+
+    # Telling again
+
+    def places(self, wanted: EventFilter | Collection[int]) -> list[Place]:
+        """Return what those events changed, batch by batch, the oldest first; never what was told on request only."""
+        with self._database.read() as connection:
+            return replays.places(connection, wanted)
+
+    def past(self, ids: Iterable[str]) -> Past:
+        """Return what became of those changes, with all that were told together with one of them."""
+        with self._database.read() as connection:
+            return replays.past(connection, ids)
+
+    def replay(self, found: Replay, at: datetime) -> Future[Replayed]:
+        """Store what is told again, whole; what somebody else told meanwhile is passed over."""
+        return self._writer.submit(lambda connection: replays.commit(connection, found, at))
 
     # What is held back
 

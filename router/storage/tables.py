@@ -267,8 +267,9 @@ deliveries = Table(
     Column("lease_until", BigInteger),
     Column("order_key", Words),  # those of one destination that share it go one after the other
     Column("lane", Words),  # those of one destination that share it are never sent at the same time
+    Column("again", Integer, nullable=False),  # made on request beside so many before, each under its own key
     Column("message", Words),
-    UniqueConstraint("firing", "action", "destination"),
+    UniqueConstraint("firing", "action", "destination", "again"),
     _one_of("status", DELIVERY_STATUSES),
     CheckConstraint("(status = 'sending') = (lease_until IS NOT NULL)", name="lease"),
     CheckConstraint("message IS NOT NULL OR status IN ('dead', 'skipped', 'cancelled')", name="message"),

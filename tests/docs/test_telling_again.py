@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from router.storage.records import DeliveryFilter, DeliveryRecord
 from router.storage.store import Store
 from tests.acceptance.running import command
 from tests.past import promoted_and_rolled_back
@@ -48,6 +49,36 @@ def follow(page: str, folder: Path, words: Mapping[str, str]) -> list[tuple[str,
                     opened.write(done.stdout)
             ran.append((line, done.stdout))
     return ran
+
+
+def texts_of(page: str) -> list[str]:
+    return re.findall(r"```text\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+
+
+def deliveries(folder: Path) -> list[DeliveryRecord]:
+    with Store.open(f"sqlite:///{folder}/router.db") as store:
+        return list(store.deliveries(DeliveryFilter()).items)
+
+
+def test_it_is_sent_again_once_or_as_often_as_one_wants(folder: Path) -> None:
+    ran = follow("send-it-again.md", folder, {})
+    assert ran[2][1] == texts_of("send-it-again.md")[0]
+    assert ran[3][1].endswith("3 made, 0 captured ones let go; the running service sends them\n")
+    assert len(deliveries(folder)) == 6, "three, and by force three more"
+
+
+def test_a_catalogue_is_filled(folder: Path) -> None:
+    (rules,) = re.findall(
+        r"<!-- rules.toml -->\n```toml\n(.*?)```", (DOCS / "fill-a-catalogue.md").read_text(), re.DOTALL
+    )
+    (folder / "rules.toml").write_text(rules.replace("${LANGFUSE_WEBHOOK_SECRET}", "s"))
+    ran = follow("fill-a-catalogue.md", folder, {})
+    assert ran[0][1].startswith("1 change: 1 delivery would be made\n")
+    assert ran[1][1] == texts_of("fill-a-catalogue.md")[0]
+    (made,) = deliveries(folder)
+    shown = command("deliveries", "show", made.key, folder=folder).stdout
+    assert '"first_fill": true' in shown
+    assert '"version": 3' in shown
 
 
 def test_what_happened_becomes_a_test(folder: Path) -> None:

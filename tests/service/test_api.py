@@ -202,6 +202,44 @@ async def test_many_are_counted_first_and_then_acted_on(told: Asked) -> None:
     assert (await told.api.post("/deliveries/cancel", json=delivered)).json() == {"matched": 0, "changed": 0}
 
 
+async def test_events_are_told_again_once_and_counted_first(told: Asked) -> None:
+    counted = (await told.api.post("/events/promoted/replay", json={"dry_run": True, "force": True})).json()
+    assert counted["deliveries"] == [
+        {"rule": "all", "to": "journal", "count": 1},
+        {"rule": "promoted", "to": "team", "count": 1},
+    ]
+    assert (await told.api.post("/events/promoted/replay", json={})).json() == counted | {"deliveries": [], "there": 2}
+    told.slack.script = lambda _: Reply(body=b"ok")
+    wanted = {"filter": {"prompt": "checkout/*"}, "rules": ["promoted"], "force": True}
+    done = (await told.api.post("/events/replay", json=wanted)).json()
+    assert (done["changes"], done["deliveries"]) == (2, [{"rule": "promoted", "to": "team", "count": 1}])
+    again = await told.delivery("promoted", "delivered")
+    assert again.key != (await told.delivery("promoted", "dead")).key
+    refused = await told.api.post("/events/promoted/replay", json={"rules": ["promotd"]})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, PROBLEM)
+    assert 'did you mean \\"promoted\\"?' in refused.text
+    assert (await told.api.post("/events/unknown/replay", json={})).status_code == 404
+
+
+async def test_a_rule_is_told_what_is(told: Asked) -> None:
+    told.slack.script = lambda _: Reply(body=b"ok")
+    done = (await told.api.post("/prompts/replay", json={"rule": "promoted", "prompt": "checkout/*"})).json()
+    assert done["deliveries"] == [{"rule": "promoted", "to": "team", "count": 1}]
+    await told.delivery("promoted", "delivered")
+    (event,) = [one for one in (await told.api.get("/events")).json()["items"] if one["origin"] == "backfill"]
+    assert (await told.api.get(f"/events/{event['id']}")).json()["deliveries"][0]["status"] == "delivered"
+    history = (await told.api.get("/prompts/checkout/cart")).json()
+    assert [change["origin"] for change in history["changes"]] == ["webhook", "webhook"]
+    assert (await told.api.post("/prompts/replay", json={"rule": "nobody"})).status_code == 422
+
+
+async def test_an_event_is_there_as_a_test(told: Asked) -> None:
+    answer = await told.api.get("/events/promoted/test?redact=true")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.startswith("[[tests]]\n")
+    assert (await told.api.get("/events/unknown/test")).status_code == 404
+
+
 @pytest.mark.parametrize(
     "wrong", [{}, {"filter": {"staus": "dead"}}, {"filter": {}, "dryrun": True}, {"filter": {"since": "2026-01-01"}}]
 )

@@ -44,7 +44,7 @@ async def pages(told: Asked) -> dict[str, httpx.Response]:
     waiting = ["/"]
     while waiting:
         path = waiting.pop()
-        if path in found or not path.startswith("/") or path.endswith("/body"):
+        if path in found or not path.startswith("/") or re.search(r"/(body|test)(\?|$)", path):
             continue
         found[path] = await told.browser.get(path)
         waiting += [link.partition("#")[0] for link in Markup(found[path].text).links if link.startswith("/")]
@@ -224,6 +224,35 @@ async def test_a_dead_delivery_is_sent_again(told: Asked) -> None:
     await told.delivery("promoted", "delivered")
     again = await told.browser.post(f"/deliveries/{dead.key}/retry", data=form)
     assert "nothing was done" in (await told.browser.get(again.headers["location"])).text
+
+
+async def test_an_event_is_told_again_to_a_rule_that_did_not_know_it(told: Asked) -> None:
+    await told.log_in()
+    event = (await told.api.get("/events/promoted")).json()["event"]["seq"]
+    form = {"_csrf_token": await told.csrf(f"/events/{event}")}
+    done = await told.browser.post(f"/events/{event}/replay", data=form)
+    assert "0 deliveries made" in (await told.browser.get(done.headers["location"])).text
+    new = '\n[[rules]]\nname = "new"\nmatch = { labels_gained = "production" }\nactions = [{ to = "journal" }]\n'
+    told.rules.write_text(told.rules.read_text() + new)
+    assert (await told.api.post("/reload")).status_code == 200
+    done = await told.browser.post(f"/events/{event}/replay", data=form)
+    assert "1 delivery made" in (await told.browser.get(done.headers["location"])).text
+    await told.delivery("new", "delivered")
+    assert (await told.browser.post(f"/events/{event}/replay")).status_code == 403
+
+
+async def test_an_event_becomes_a_test(told: Asked) -> None:
+    await told.log_in()
+    event = (await told.api.get("/events/promoted")).json()["event"]["seq"]
+    plain, redacted = [await told.browser.get(f"/events/{event}/test{query}") for query in ("", "?redact=on")]
+    assert plain.headers["content-disposition"].startswith("attachment")
+    assert "ann@example.com" in plain.text
+    assert "ann@example.com" not in redacted.text
+    assert 'rule = "promoted"\nto = "team"' in redacted.text
+    assert (await told.browser.get("/events/99/test")).status_code == 404
+    (await told.send(b"no JSON"))
+    quarantined = (await told.api.get("/events?status=quarantined")).json()["items"][0]["seq"]
+    assert (await told.browser.get(f"/events/{quarantined}/test")).status_code == 422
 
 
 async def test_many_are_counted_before_they_are_sent(told: Asked) -> None:

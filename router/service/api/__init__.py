@@ -14,18 +14,20 @@ from router.service.api.deliveries import Bulk, deliveries
 from router.service.api.destinations import destinations
 from router.service.api.docs import Viewer, documents
 from router.service.api.dry_run import DryRun, dry_run
-from router.service.api.events import events
-from router.service.api.prompts import prompts
+from router.service.api.events import Again, AllAgain, events
+from router.service.api.prompts import Fill, prompts
 from router.service.api.reconcile import Reconcile, reconcile
 from router.service.api.reload import reload
 from router.service.api.rules import rules
 from router.service.api.what_if import WhatIf, what_if
-from router.storage.records import DeliveryFilter
+from router.storage.records import DeliveryFilter, EventFilter
 
 if TYPE_CHECKING:
     from router.service.app import Service
 
-STRICT: Final = (Bulk.__name__, DeliveryFilter.__name__, DryRun.__name__, Reconcile.__name__, WhatIf.__name__)
+STRICT: Final = tuple(
+    one.__name__ for one in (Again, AllAgain, Bulk, DeliveryFilter, DryRun, EventFilter, Fill, Reconcile, WhatIf)
+)
 
 
 def api(service: "Service", token: Text) -> Router:
@@ -34,9 +36,9 @@ def api(service: "Service", token: Text) -> Router:
     return Router(
         path="/api/v1",
         route_handlers=[
-            events(store),
+            events(store, rulebook, service.acted, capture=service.capture),
             deliveries(store, rulebook, service.acted),
-            prompts(store),
+            prompts(store, rulebook, service.acted, capture=service.capture),
             rules(store, rulebook),
             destinations(store),
             dry_run(store, rulebook),

@@ -1,18 +1,24 @@
 """`events`: what arrived, and what became of it."""
 
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, TypeAlias
 
 import msgspec
-from litestar import Response, Router, get
+from litestar import MediaType, Response, Router, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromQuery, PathParameter, QueryParameter
+from litestar.params import FromQuery, JSONBody, PathParameter, QueryParameter
 from msgspec import Struct
 
 from router.domain.event import EventStatus
 from router.domain.json import Json
 from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, moment
-from router.service.problems import documented
+from router.service.as_test import as_test
+from router.service.problems import documented, refused
+from router.service.replay import Counted, Telling, act, events_again
+from router.service.rulebook import Rulebook
 from router.storage.records import ChangeRecord, DeliveryRecord, EventDetail, EventFilter, EventRecord, HeldRecord, Page
 from router.storage.store import Store
 
@@ -30,7 +36,26 @@ class EventView(Struct, frozen=True, kw_only=True):
     deliveries: tuple[DeliveryRecord, ...]
 
 
-def events(store: Store) -> Router:
+class Again(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By which rules it is told again (null: all that match); `force`: also what was made before, under a new key.
+
+    With `dry_run` it is only counted.
+    """
+
+    rules: tuple[str, ...] | None = None
+    force: bool = False
+    dry_run: bool = False
+
+
+class AllAgain(Again, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same, of all events that the filter matches."""
+
+    filter: EventFilter
+
+
+def events(store: Store, rulebook: Rulebook, acted: Callable[[], None], *, capture: bool) -> Router:
+    """`acted` is called after deliveries were made; with `capture` they are not sent."""
+
     @get("/", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST))
     def list_events(
         source: FromQuery[str] = "",
@@ -81,7 +106,49 @@ def events(store: Store) -> Router:
         """The body, byte for byte as it was received."""
         return Response(_found(store, id, source).body, media_type="application/octet-stream")
 
-    return Router("/events", route_handlers=[list_events, show_event, event_body], tags=["events"])
+    @get(
+        "/{id:str}/test",
+        sync_to_thread=True,
+        media_type=MediaType.TEXT,
+        responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+    )
+    def event_test(
+        id: EventId,
+        source: OfSource = "",
+        redact: Annotated[bool, QueryParameter(description="Replace texts, people, ids and names.")] = False,
+    ) -> Response[str]:
+        """The event as a rule test in TOML, which passes with the rules in force."""
+        found = _found(store, id, source)
+        with refused():
+            exported = as_test(store, rulebook.ruleset, found, redacted=redact)
+        return Response(exported.text, media_type=MediaType.TEXT)
+
+    @post("/{id:str}/replay", status_code=HTTPStatus.OK, responses=_REPLAY)
+    async def replay_event(id: EventId, data: JSONBody[Again], source: OfSource = "") -> Counted:
+        """Tell again what the event changed, as it was derived; deliveries that are there are left alone."""
+        found = await asyncio.to_thread(_found, store, id, source)
+        return await replay(data, [found.event.seq])
+
+    @post("/replay", status_code=HTTPStatus.OK, responses=_REPLAY)
+    async def replay_events(data: JSONBody[AllAgain]) -> Counted:
+        """Tell again what all those events changed."""
+        return await replay(data, data.filter)
+
+    async def replay(how: Again, wanted: EventFilter | Collection[int]) -> Counted:
+        rules = None if how.rules is None else frozenset(how.rules)
+        with refused():
+            telling = Telling(ruleset=rulebook.ruleset, rules=rules, force=how.force, capture=capture)
+        now = datetime.now(UTC)
+        return await act(store, events_again(store, telling, wanted, now), now, acted, dry_run=how.dry_run)
+
+    return Router(
+        "/events",
+        route_handlers=[list_events, show_event, event_body, event_test, replay_event, replay_events],
+        tags=["events"],
+    )
+
+
+_REPLAY = documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _found(store: Store, id: str, source: str) -> EventDetail:

@@ -1,20 +1,42 @@
 """`prompts`: what the ledger knows."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from litestar import Router, get
+from litestar import Router, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Struct
 
 from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName
-from router.service.problems import documented, refusal
+from router.service.problems import documented, refusal, refused
 from router.service.prompts import PromptHistory, PromptView, prompt_history, prompt_view
+from router.service.replay import Counted, Telling, act, prompts_told
+from router.service.rulebook import Rulebook
 from router.storage.records import Page, PromptFilter
 from router.storage.store import Store
 
 
-def prompts(store: Store) -> Router:
+class Fill(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rule is told the present state of which prompts (null: any); in `prompt`, `*` stands for any characters.
+
+    `force`: also what it was told before, under a new key. With `dry_run` it is only counted.
+    """
+
+    rule: str
+    source: str | None = None
+    project: str | None = None
+    prompt: str | None = None
+    label: str | None = None
+    force: bool = False
+    dry_run: bool = False
+
+
+def prompts(store: Store, rulebook: Rulebook, acted: Callable[[], None], *, capture: bool) -> Router:
+    """`acted` is called after deliveries were made; with `capture` they are not sent."""
+
     @get("/", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND))
     def list_prompts(
         source: FromQuery[str] = "",
@@ -55,4 +77,17 @@ def prompts(store: Store) -> Router:
         assert detail is not None, "prompts are never removed"
         return prompt_history(detail)
 
-    return Router("/prompts", route_handlers=[list_prompts, show_prompt], tags=["prompts"])
+    @post(
+        "/replay",
+        status_code=HTTPStatus.OK,
+        responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY),
+    )
+    async def replay_prompts(data: JSONBody[Fill]) -> Counted:
+        """Tell a rule the present state of prompts: every version that is left, with the origin `backfill`."""
+        with refused():
+            telling = Telling(ruleset=rulebook.ruleset, rules=frozenset({data.rule}), force=data.force, capture=capture)
+        wanted = PromptFilter(source=data.source, project_id=data.project, like=data.prompt, label=data.label)
+        now = datetime.now(UTC)
+        return await act(store, prompts_told(store, telling, wanted, now), now, acted, dry_run=data.dry_run)
+
+    return Router("/prompts", route_handlers=[list_prompts, show_prompt, replay_prompts], tags=["prompts"])

@@ -48,7 +48,7 @@ def console(service: "Service", token: Text) -> Router:
         route_handlers=[
             live,
             overview_page(service),
-            event_pages(store, rulebook),
+            event_pages(service),
             delivery_pages(store, rulebook, service.acted),
             prompt_pages(store, rulebook),
             rule_pages(service),

@@ -1,25 +1,33 @@
 """Events: the live list, and one event with everything that came of it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
-from litestar import Response, Router, get
+from litestar import MediaType, Response, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect
 
 from router.domain.change import Change
 from router.domain.event import EVENT_STATUSES, EventStatus
 from router.domain.json import Json
 from router.engine.pair import previous
 from router.engine.summary import Summary
-from router.service.console.page import AnyRequest, cut, page, pretty
+from router.service.as_test import as_test
+from router.service.console.page import AnyRequest, cut, page, pretty, see_other
+from router.service.problems import refused
 from router.service.prompts import Compared, contrast
+from router.service.replay import Telling, act, events_again
 from router.service.rulebook import Rulebook
 from router.service.told import in_order, summary, verdicts
 from router.storage.records import EventDetail, EventFilter, EventLine
 from router.storage.store import Store
+
+if TYPE_CHECKING:
+    from router.service.app import Service
 
 PERIODS: Final = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 
@@ -39,7 +47,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     comparison: Compared | None
 
 
-def event_pages(store: Store, rulebook: Rulebook) -> Router:
+def event_pages(service: "Service") -> Router:
+    store, rulebook = service.store, service.rulebook
+
     @get("/", sync_to_thread=True)
     def list_events(
         request: AnyRequest,
@@ -90,7 +100,7 @@ def event_pages(store: Store, rulebook: Rulebook) -> Router:
         )
 
     @get("/{seq:int}", sync_to_thread=True)
-    def show_event(request: AnyRequest, seq: FromPath[int]) -> Response[Any]:
+    def show_event(request: AnyRequest, seq: FromPath[int], made: FromQuery[str] = "") -> Response[Any]:
         found = _found(store, seq)
         changes = in_order(store.changes([record.id for record in found.changes]))
         told = [_told(change, rulebook) for change in changes]
@@ -109,6 +119,7 @@ def event_pages(store: Store, rulebook: Rulebook) -> Router:
             deliveries=found.deliveries,
             body=_readable(found.body),
             size=len(found.body),
+            made=made,
         )
 
     @get("/{seq:int}/body", sync_to_thread=True)
@@ -121,7 +132,24 @@ def event_pages(store: Store, rulebook: Rulebook) -> Router:
             headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
         )
 
-    return Router("/events", route_handlers=[list_events, show_event, event_body])
+    @get("/{seq:int}/test", sync_to_thread=True)
+    def event_test(seq: FromPath[int], redact: FromQuery[str] = "") -> Response[str]:
+        with refused():
+            exported = as_test(store, rulebook.ruleset, _found(store, seq), redacted=redact == "on")
+        return Response(
+            exported.text,
+            media_type=MediaType.TEXT,
+            headers={"Content-Disposition": f'attachment; filename="event-{seq}.test.toml"'},
+        )
+
+    @post("/{seq:int}/replay", status_code=HTTPStatus.OK)
+    async def replay_event(seq: FromPath[int]) -> Redirect:
+        telling = Telling(ruleset=rulebook.ruleset, capture=service.capture)
+        now = datetime.now(UTC)
+        done = await act(store, events_again(store, telling, {seq}, now), now, service.acted)
+        return see_other(f"/events/{seq}?made={done.made + done.released}")
+
+    return Router("/events", route_handlers=[list_events, show_event, event_body, event_test, replay_event])
 
 
 def rows(lines: tuple[EventLine, ...], rulebook: Rulebook) -> list[Row]:

@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.BigInteger()),
         sa.Column("order_key", sa.Text()),
         sa.Column("lane", sa.Text()),
+        sa.Column("again", sa.Integer(), nullable=False),
         sa.Column("message", sa.Text()),
         sa.CheckConstraint("(status = 'sending') = (lease_until IS NOT NULL)", name=op.f("deliveries_lease_check")),
         sa.CheckConstraint(
@@ -221,7 +222,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["firing"], ["firings.id"], name="deliveries_firing_fkey"),
         sa.ForeignKeyConstraint(["prompt"], ["prompts.id"], name="deliveries_prompt_fkey"),
         sa.PrimaryKeyConstraint("seq", name="deliveries_pkey"),
-        sa.UniqueConstraint("firing", "action", "destination", name="deliveries_firing_action_destination_key"),
+        sa.UniqueConstraint(
+            "firing", "action", "destination", "again", name="deliveries_firing_action_destination_again_key"
+        ),
         sa.UniqueConstraint("key", name="deliveries_key_key"),
         sqlite_autoincrement=True,
     )
