@@ -79,6 +79,8 @@ class LangfuseServer:
             if self.limited:
                 self.limited -= 1
                 return 429, {"message": "Rate limit exceeded"}, {"retry-after": self.retry_after}
+            if parts.path == "/api/public/health":
+                return 200, {"status": "OK", "version": "3.200.0"}, {}
             expected = base64.b64encode(f"{PUBLIC_KEY}:{SECRET_KEY}".encode()).decode()
             if authorization != f"Basic {expected}":
                 return 401, {"message": "Invalid credentials", "error": "UnauthorizedError"}, {}
@@ -114,6 +116,11 @@ class LangfuseServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self) -> None:
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
 
             def do_GET(self) -> None:
                 with server._lock:

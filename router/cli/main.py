@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "db": "router.cli.db:db",
     "deliveries": "router.cli.deliveries:deliveries",
     "demo": "router.cli.demo:demo",
+    "doctor": "router.cli.doctor:doctor",
     "dry-run": "router.cli.dry_run:dry_run",
     "events": "router.cli.events:events",
     "explain": "router.cli.explain:explain",

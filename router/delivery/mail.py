@@ -41,17 +41,7 @@ async def send(mail: Mail, key: str, limits: Limits) -> Answer:
 
     Some recipients may be refused while others are taken: then it was delivered, and the answer says to whom not.
     """
-    server = smtp_server(mail.smtp.reveal())
-    client = aiosmtplib.SMTP(
-        hostname=server.host,
-        sock=await connected(server.host, server.port, allow_private=limits.allow_private),
-        username=server.user,
-        password=server.password,
-        use_tls=server.scheme == "smtps",
-        start_tls=server.scheme == "smtp+starttls",
-        tls_context=None if server.scheme == "smtp" else tls(limits.ca_file),
-        timeout=limits.timeout.total_seconds(),
-    )
+    client = await client_of(smtp_server(mail.smtp.reveal()), limits)
     sender, *recipients = (parseaddr(address.reveal())[1] for address in (mail.sender, *mail.recipients, *mail.cc))
     try:
         async with client:
@@ -62,6 +52,20 @@ async def send(mail: Mail, key: str, limits: Limits) -> Answer:
         return Answer(outcome=Accepted(said), status=SMTP_OK)
     names = ", ".join(f"{address}: SMTP {response.code}" for address, response in refused.items())
     return Answer(outcome=Accepted(f"some recipients were refused: {names}"), status=SMTP_OK)
+
+
+async def client_of(server: SmtpServer, limits: Limits) -> aiosmtplib.SMTP:
+    """Return a client that is connected; entered as a context it says hello, encrypts and logs in."""
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        sock=await connected(server.host, server.port, allow_private=limits.allow_private),
+        username=server.user,
+        password=server.password,
+        use_tls=server.scheme == "smtps",
+        start_tls=server.scheme == "smtp+starttls",
+        tls_context=None if server.scheme == "smtp" else tls(limits.ca_file),
+        timeout=limits.timeout.total_seconds(),
+    )
 
 
 def _all_refused(errors: Sequence[aiosmtplib.SMTPRecipientRefused]) -> Answer:

@@ -87,7 +87,7 @@ def outcome_of(
 
     A 404 speaks of the address, so of everybody, unless a template made a part of the path.
     """
-    said = _status_text(status)
+    said = status_text(status)
     if status in accepted or (not accepted and 200 <= status < 300):
         return Accepted(said)
     if status in _TRANSIENT or status >= 500:
@@ -113,7 +113,7 @@ def github_outcome(
     )
     if status in (403, 429) and limited:
         after = retry_after(headers.get("retry-after"), now) or _reset(headers.get("x-ratelimit-reset"), now)
-        return Retry(f"{_status_text(status)}: rate limit", after=after or timedelta(minutes=1))
+        return Retry(f"{status_text(status)}: rate limit", after=after or timedelta(minutes=1))
     return outcome_of(status, headers, now, templated_path=templated_path)
 
 
@@ -145,7 +145,7 @@ def slack_api_outcome(
     except msgspec.DecodeError:
         return Retry("HTTP 200, but not an answer of Slack's API")
     if answer.ok:
-        return Accepted(_status_text(status))
+        return Accepted(status_text(status))
     said = f"Slack: {answer.error[:100] or 'not ok'}"
     if answer.error in _SLACK_WAITS:
         return Retry(said, after=retry_after(headers.get("retry-after"), now))
@@ -195,6 +195,8 @@ def failure(error: Exception) -> Outcome:
                 return Retry(ENDED)
             case ConnectionResetError():
                 return Retry("connection reset")
+            case aiohttp.ClientHttpProxyError():
+                return Retry(f"the proxy answers {status_text(cause.status)}")
             case aiohttp.ClientResponseError() | aiohttp.http_exceptions.HttpProcessingError():
                 return Retry("what came back is not HTTP")
             case aiosmtplib.SMTPResponseException():
@@ -212,6 +214,8 @@ def _by_kind(error: Exception) -> Outcome:
             return Retry(ENDED)
         case httpx.ConnectError() | aiosmtplib.SMTPConnectError() | OSError():
             return Retry("cannot connect")
+        case aiosmtplib.SMTPException():
+            return Retry(f"SMTP: {' '.join(str(error).split())[:200]}")  # such as that it knows no STARTTLS
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return Refused("the address of the destination cannot be used")
         case _:
@@ -226,7 +230,7 @@ def smtp_outcome(code: int, message: str) -> Outcome:
     return Retry(said) if 400 <= code < 500 else Rejected(said)
 
 
-def _status_text(status: int) -> str:
+def status_text(status: int) -> str:
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:

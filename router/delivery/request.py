@@ -7,10 +7,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, TypeAlias, assert_never, cast
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct
@@ -43,13 +43,10 @@ from router.domain.message import (
     SlackMessage,
 )
 from router.domain.text import MASK, Text
-from router.engine.defaults import masked, merge, revealed, secret_part, secret_texts
+from router.engine.defaults import masked, merge, revealed, secret_part
 
 GITHUB_VERSION: Final = "2022-11-28"
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions."""
-
-SHORTEST_MASKED: Final = 4
-"""Shorter secrets are not looked for in answers: they would mask half of every text."""
 
 
 class WebRequest(Struct, frozen=True, kw_only=True):
@@ -178,16 +175,6 @@ def shown(message: Message, destination: AnyDestination, key: str) -> Json:
             return {"url": str(request.url), "title": notification.title, "body": notification.body}
         case _:
             assert_never(request)
-
-
-def without_secrets(text: str, destination: AnyDestination) -> str:
-    """Return what a destination answered, without the secrets that it may have echoed."""
-    if not text:
-        return text
-    for secret in sorted(set(_secrets(destination)), key=len, reverse=True):
-        if len(secret) >= SHORTEST_MASKED:
-            text = text.replace(secret, MASK)
-    return text
 
 
 # ---- by type
@@ -398,23 +385,6 @@ def _text(value: DefaultTree) -> Text:
 def _addresses(tree: DefaultTree) -> tuple[Text, ...]:
     found = tree if isinstance(tree, list) else [tree]
     return tuple(_text(address) for address in found if address is not None)
-
-
-def _secrets(destination: AnyDestination) -> Iterator[str]:
-    for field in destination.__struct_fields__:
-        value = getattr(destination, field)
-        for text in secret_texts(list(value) if isinstance(value, tuple) else value):
-            for secret in text.secrets:
-                yield from _as_it_may_come_back(secret)
-
-
-def _as_it_may_come_back(secret: str) -> Iterator[str]:
-    """Yield a secret in every form in which an answer may hold it: of a secret URL also the part after the host."""
-    parts = urlsplit(secret) if "://" in secret else None
-    forms = [secret] if parts is None else [secret, parts.path.strip("/"), parts.query]
-    for form in forms:
-        yield form
-        yield unquote(form)
 
 
 def _signing_key(secret: str) -> bytes:

@@ -11,6 +11,7 @@ import structlog
 
 from router.delivery import apprise, github, mail
 from router.delivery.client import Clients, Reply, answer_of
+from router.delivery.echo import without_secrets
 from router.delivery.outcome import (
     SlackAnswer,
     failure,
@@ -29,7 +30,6 @@ from router.delivery.request import (
     content_bytes,
     request_of,
     signature_headers,
-    without_secrets,
 )
 from router.domain.delivery import Accepted, Answer, Outcome, Refused, Rejected, Retry
 from router.domain.destination import AnyDestination, GithubDestination, HttpDestination, SlackDestination

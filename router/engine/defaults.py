@@ -6,6 +6,8 @@ What an action says wins; tables merge at every depth, everything else is replac
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+from msgspec import Struct
+
 from router.domain.destination import DefaultTree
 from router.domain.json import Json
 from router.domain.text import Text
@@ -38,8 +40,8 @@ def secret_part(tree: DefaultTree) -> dict[str, DefaultTree]:
     return {key: value for key, value in part.items() if value != {}}
 
 
-def secret_texts(tree: DefaultTree) -> Iterator[Text]:
-    """Yield every secret in a tree."""
+def secret_texts(tree: object) -> Iterator[Text]:
+    """Yield every secret in a tree, or in a value that holds some."""
     match tree:
         case Text():
             if tree.is_secret:
@@ -47,9 +49,12 @@ def secret_texts(tree: DefaultTree) -> Iterator[Text]:
         case dict():
             for value in tree.values():
                 yield from secret_texts(value)
-        case list():
+        case list() | tuple():
             for value in tree:
                 yield from secret_texts(value)
+        case Struct():
+            for name in tree.__struct_fields__:
+                yield from secret_texts(getattr(tree, name))
 
 
 def revealed(tree: DefaultTree) -> Json:

@@ -135,12 +135,19 @@ def ask(path: Path, question: Question, progress: Progress = lambda _done, _of: 
     raise RouterError("the service ended before it answered")
 
 
+def connected_to(path: Path) -> socket.socket:
+    """Return a connection to the service. Raises NobodyThere."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        raise NobodyThere(f"no service listens on {path}: {os.strerror(error.errno or 0)}") from error
+    return connection
+
+
 def _asked(path: Path, question: Question) -> Iterator[_Line]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.connect(str(path))
-        except OSError as error:
-            raise NobodyThere(f"no service listens on {path}: {os.strerror(error.errno or 0)}") from error
+    with connected_to(path) as connection:
         connection.sendall(msgspec.json.encode(question) + b"\n")
         with connection.makefile("rb") as lines:
             for line in lines:

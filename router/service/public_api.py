@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -32,12 +32,14 @@ from router.langfuse.api import (
 )
 from router.langfuse.wire import Unintelligible
 
+HEALTH_PATH: Final = "/api/public/health"
+
 AT_ONCE: Final = 4
 """Requests under way at a time, for one source."""
 
 TIMEOUT: Final = 30.0
 WAITS: Final = (0.0, 1.0, 4.0, 15.0)
-"""Seconds before each try of a question that failed in a way that may pass."""
+"""Of a question that failed in a way that may pass."""
 
 LIMITED: Final = timedelta(seconds=5)
 """How long to keep quiet after a 429 that does not say it."""
@@ -65,10 +67,15 @@ class _Reply(Struct, frozen=True):
     body: bytes
 
 
-class PublicApi:
-    """The API of one source. Its methods raise ApiUnavailable."""
+class _Health(Struct, frozen=True):
+    version: str | None = None
 
-    def __init__(self, source: str, api: Api, clients: Clients) -> None:
+
+class PublicApi:
+    """The API of one source. Its methods raise ApiUnavailable. `waits`: seconds before each try of a question."""
+
+    def __init__(self, source: str, api: Api, clients: Clients, waits: Sequence[float] = WAITS) -> None:
+        self._waits = waits
         self.source = source
         self.api = api
         self._clients = clients
@@ -109,13 +116,21 @@ class PublicApi:
         except Unintelligible as error:
             raise self._unavailable(error.why) from error
 
+    async def server_version(self) -> str | None:
+        """Return which Langfuse it is; None: it does not say. Source: web/src/pages/api/public/health.ts."""
+        raw = await self._get(HEALTH_PATH, {})
+        try:
+            return None if raw is None else msgspec.json.decode(raw, type=_Health).version
+        except msgspec.DecodeError:
+            return None
+
     # ---- one question
 
     async def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
         """Return the body of a 200; None for a 404 that is Langfuse's own."""
         url = httpx.URL(f"{self.api.host.reveal().rstrip('/')}{path}", params=dict(query))
         why = ""
-        for wait in WAITS:
+        for wait in self._waits:
             await asyncio.sleep(wait)
             try:
                 reply = await self._answer(url)

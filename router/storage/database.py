@@ -92,6 +92,14 @@ class Database:
                 raise StoreUnavailable(str(error)) from error
             self._checked = True
 
+    def check_writable(self) -> None:
+        """Write nothing, as a writer does. Raises StoreError with the reason if this database takes no writes."""
+        try:
+            with self.writes.begin() as connection:
+                connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = version_num WHERE 1 = 0"))  # noqa: S608
+        except (DatabaseError, InterfaceError) as error:
+            raise StoreError(f"cannot be written to: {_first_line(error)}") from error
+
     def close(self) -> None:
         self._engine.dispose()
         if self._lock is not None:

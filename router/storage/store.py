@@ -106,6 +106,10 @@ class Store:
         with self._database.read() as connection:
             connection.execute(select(1))
 
+    def check_writable(self) -> None:
+        """Return if the database takes writes; nothing is written. Raises StoreError."""
+        self._database.check_writable()
+
     def schema_version(self) -> str | None:
         with self._database.read() as connection:
             return database.schema_version(connection)

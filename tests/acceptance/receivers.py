@@ -88,11 +88,12 @@ class Receiver:
                         self.send_header(name, value)
                     self.send_header("content-length", str(len(reply.body)))
                     self.end_headers()
-                    self.wfile.write(reply.body)
+                    if self.command != "HEAD":
+                        self.wfile.write(reply.body)
                 except OSError:
                     self.close_connection = True  # whoever asked is gone
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+            do_HEAD = do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
             def log_message(self, format: str, *args: Any) -> None:
                 return

@@ -27,7 +27,7 @@ def private_hosts(file: RulesFile) -> Iterator[tuple[Path, str]]:
     """Yield the destinations and APIs that will be refused, because their host is private and they do not say so."""
     for name, destination in file.destinations.items():
         limits = destination.limits
-        for key, url in _urls(destination):
+        for key, url in urls_of(destination):
             if not limits.allow_private and limits.proxy is None and _is_private(url):
                 yield ("destinations", name, key), _refused(url)
     for name, source in file.sources.items():
@@ -49,7 +49,8 @@ def loops(file: RulesFile) -> Iterator[tuple[Path, str]]:
             yield path, f"{what}: a request that changes a prompt there comes back as an event, again and again"
 
 
-def _urls(destination: AnyDestination) -> Iterator[tuple[str, Text]]:
+def urls_of(destination: AnyDestination) -> Iterator[tuple[str, Text]]:
+    """Yield where a destination's messages go, and the key that says it."""
     match destination:
         case HttpDestination():
             yield "url", destination.url
@@ -68,9 +69,13 @@ def _is_private(url: Text) -> bool:
 
 
 def _refused(url: Text) -> str:
+    return f"{shown_host(url)} is private, so nothing will be sent there: say `allow_private = true` if that is meant"
+
+
+def shown_host(url: Text) -> str:
+    """Return the host of a URL as people may see it."""
     host = urlsplit(url.reveal()).hostname or ""
-    shown = host if host in url.shown.lower() else "its host"
-    return f"{shown} is private, so nothing will be sent there: say `allow_private = true` if that is meant"
+    return host if host in url.shown.lower() else "its host"
 
 
 def _address(url: Text | str | None) -> Address | None:
