@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from router.delivery.guard import AddressRefused
-from router.domain.delivery import Accepted, Outcome, Refused, Rejected, Retry
+from router.domain.delivery import Accepted, Answer, Outcome, Refused, Rejected, Retry
 
 ENDED: Final = "the connection ended before there was an answer"
 LONGEST_RETRY_AFTER: Final = timedelta(days=1)
@@ -65,6 +65,22 @@ _SLACK_REFUSES_EVERYBODY: Final = frozenset(
     }
 )
 _SMTP_AUTHENTICATION: Final = frozenset({530, 534, 535, 538})
+
+
+_WORDS: Final = {
+    "TLS": "tls",
+    "no answer within": "timeout",
+    "connection refused": "connection_refused",
+    "cannot connect": "cannot_connect",
+    "cannot resolve host": "dns",
+    "connection reset": "ended",
+    ENDED: "ended",
+    "what came back is not HTTP": "not_http",
+    "SMTP 4": "smtp_4xx",
+    "SMTP 5": "smtp_5xx",
+    "internal error": "fault",
+}
+"""How reasons without a status begin, and what they are called where there may only be few."""
 
 
 class SlackAnswer(Struct, frozen=True):
@@ -228,6 +244,22 @@ def smtp_outcome(code: int, message: str) -> Outcome:
     if code in _SMTP_AUTHENTICATION:
         return Refused(said)
     return Retry(said) if 400 <= code < 500 else Rejected(said)
+
+
+def reason_word(answer: Answer) -> str:
+    """Return why an attempt failed in one of few words, for metrics; "": it did not.
+
+    The status where that says it; `answer` for a 2xx with a refusal in it; `unusable` where nothing was sent because
+    of the destination's own address or keys; else what kept the answer away.
+    """
+    if isinstance(answer.outcome, Accepted):
+        return ""
+    if answer.status is not None and not 200 <= answer.status < 300:
+        return str(answer.status) if 100 <= answer.status < 600 else "other"
+    if answer.status is not None:
+        return "answer"
+    unnamed = "unusable" if isinstance(answer.outcome, Refused) else "other"
+    return next((word for said, word in _WORDS.items() if answer.outcome.reason.startswith(said)), unnamed)
 
 
 def status_text(status: int) -> str:

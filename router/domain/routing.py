@@ -67,11 +67,12 @@ class Firing(Struct, frozen=True, kw_only=True):
 
 
 class SettledEvent(Struct, frozen=True):
-    """How a waiting event ended. `seq` is its number in the store."""
+    """How a waiting event ended. `seq` is its number in the store, `waited` for how long it had been there."""
 
     seq: int
     status: EventStatus
     reason: str = ""
+    waited: timedelta = timedelta()
 
 
 class Routing(Struct, frozen=True, kw_only=True):

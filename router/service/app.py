@@ -14,6 +14,7 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from router.delivery.client import Clients
+from router.delivery.outcome import reason_word
 from router.delivery.worker import Ended, Worker
 from router.domain.delivery import NewDelivery, Refused
 from router.domain.json import Json
@@ -32,7 +33,7 @@ from router.service.held import HeldLoop
 from router.service.intake import Intake
 from router.service.letting_go import let_go
 from router.service.live import Live
-from router.service.metrics import CONTENT_TYPE, Metrics
+from router.service.metrics import CONTENT_TYPE, Metrics, bounded
 from router.service.public_api import PublicApis
 from router.service.reconcile import Look, Reconciler, as_json, chosen, tell_missed
 from router.service.replicas import Replicas
@@ -66,6 +67,7 @@ class Service:
         self.token = token
         self.live = Live()
         self.metrics = Metrics()
+        self.metrics.expect(rulebook.ruleset)
         self.clients = Clients()
         self.intake = Intake(store, spool, self._drained)
         self.apis = PublicApis(self.clients)
@@ -158,6 +160,7 @@ class Service:
             await asyncio.to_thread(let_go, replaced)
         self.metrics.reload_success.set(1)
         self.metrics.reload_time.set(self.rulebook.loaded_at.timestamp())
+        await asyncio.to_thread(self.metrics.expect, new.ruleset)
         self.routing.wake()
         self.held.wake()
         self.worker.wake()
@@ -218,6 +221,7 @@ class Service:
                     self.metrics.held.labels(firing.rule, firing.mode).inc(len(firing.changes))
             for event in routing.events:
                 self.metrics.routed.labels(event.status).inc()
+                self.metrics.routing_seconds.observe(event.waited.total_seconds())
             self._enqueued(routing.deliveries)
         self.live.tell()
         if any(firing.hold for routing in routings for firing in routing.firings):
@@ -233,6 +237,8 @@ class Service:
 
     def _enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
         for delivery in deliveries:
+            if delivery.status != "pending":
+                self._over(delivery.destination, delivery.status)
             if delivery.status == "dead" and not delivery.about_trouble:
                 self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
         if any(delivery.status == "pending" for delivery in deliveries):
@@ -241,9 +247,12 @@ class Service:
 
     def _ended(self, ended: Ended) -> None:
         claim, following = ended.claim, ended.following
-        self.metrics.attempts.labels(claim.destination, type(ended.answer.outcome).__name__.lower()).inc()
+        outcome = type(ended.answer.outcome).__name__.lower()
+        self.metrics.attempts.labels(claim.destination, outcome, reason_word(ended.answer)).inc()
         self.metrics.attempt_seconds.labels(claim.destination).observe(ended.took.total_seconds())
         self.live.tell()
+        if following.status in ("delivered", "dead"):
+            self._over(claim.destination, following.status)
         if following.status == "delivered":
             waited = datetime.now(UTC) - claim.created_at
             self.metrics.delivery_seconds.labels(claim.destination).observe(max(0.0, waited.total_seconds()))
@@ -266,8 +275,12 @@ class Service:
 
     def _given_up(self, delivery: GivenUp) -> None:
         log.info("given up", delivery_id=delivery.key, destination=delivery.destination, reason=delivery.reason)
+        self._over(delivery.destination, "dead")
         if not delivery.about_trouble:
             self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
+
+    def _over(self, destination: str, status: str) -> None:
+        self.metrics.ended.labels(bounded(destination, self.rulebook.destinations), status).inc()
 
 
 def public_app(service: Service, *, with_admin: bool) -> ASGIApp:

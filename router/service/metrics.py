@@ -1,14 +1,28 @@
-"""What Prometheus is told. Labels are bounded by the rules file: sources, destinations, fixed words."""
+"""What Prometheus is told. Labels are bounded by the rules file: sources, rules, destinations, fixed words."""
 
-from collections.abc import Iterable
+from collections import Counter as Count
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final, Literal, TypeAlias, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from router.domain.delivery import DeliveryStatus
+from router.engine.ruleset import Ruleset
+from router.langfuse.signature import Reason
 from router.storage.records import Backlog, DestinationRecord
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-DELIVERY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 43200)
+NOT_IN_FORCE: Final = "(not in force)"
+"""Stands for every destination that the rules do not have: a templated `to` may come to anything."""
+
+Refusal: TypeAlias = Literal["method", "unknown_source", "too_large", "not_stored", "fault"]
+Ended: TypeAlias = Literal["delivered", "dead", "captured", "skipped"]
+
+_ATTEMPT_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_ROUTING_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 300)
+_DELIVERY_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 43200)
 
 
 class Metrics:
@@ -18,7 +32,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.events = Counter(
             "langfuse_router_events",
-            "Authentic webhooks by source, action and what was answered",
+            "Authentic webhooks by what was answered",
             ["source", "action", "status"],
             registry=self.registry,
         )
@@ -30,16 +44,20 @@ class Metrics:
         )
         self.signature_failures = Counter(
             "langfuse_router_signature_failures",
-            "Refused webhooks by source and reason",
+            "Webhooks refused because they are not authentic or not fresh",
             ["source", "reason"],
             registry=self.registry,
         )
-        self.rule_matches = Counter(
-            "langfuse_router_rule_matches", "Firings by rule and mode", ["rule", "mode"], registry=self.registry
+        self.refused = Counter(
+            "langfuse_router_webhooks_refused",
+            "Webhooks refused for any other reason",
+            ["source", "reason"],
+            registry=self.registry,
         )
+        self.rule_matches = Counter("langfuse_router_rule_matches", "Firings", ["rule", "mode"], registry=self.registry)
         self.held = Counter(
             "langfuse_router_changes_held",
-            "Changes that a rule matched and held back (throttle, collect), by rule and mode",
+            "Changes that a rule matched and held back (throttle, collect)",
             ["rule", "mode"],
             registry=self.registry,
         )
@@ -51,14 +69,26 @@ class Metrics:
         )
         self.clause_errors = Counter(
             "langfuse_router_clause_errors",
-            "Rules that could not be decided, by rule",
+            "Changes that a rule could not decide on",
             ["rule"],
             registry=self.registry,
         )
         self.attempts = Counter(
             "langfuse_router_deliveries",
-            "Attempts by destination and outcome",
-            ["destination", "outcome"],
+            "Attempts at deliveries by how they ended",
+            ["destination", "outcome", "reason"],
+            registry=self.registry,
+        )
+        self.ended = Counter(
+            "langfuse_router_deliveries_ended",
+            "Deliveries by how they ended, also those that were never attempted",
+            ["destination", "status"],
+            registry=self.registry,
+        )
+        self.routing_seconds = Histogram(
+            "langfuse_router_routing_seconds",
+            "From the arrival of an event until it was routed, settling included",
+            buckets=_ROUTING_BUCKETS,
             registry=self.registry,
         )
         self.waiting = Gauge("langfuse_router_events_waiting", "Events that wait to be routed", registry=self.registry)
@@ -73,7 +103,7 @@ class Metrics:
         )
         self.oldest = Gauge(
             "langfuse_router_queue_oldest_seconds",
-            "Age of the oldest of them",
+            "For how long the oldest of them has been there",
             ["destination", "status"],
             registry=self.registry,
         )
@@ -92,13 +122,17 @@ class Metrics:
             registry=self.registry,
         )
         self.attempt_seconds = Histogram(
-            "langfuse_router_attempt_seconds", "Length of an attempt", ["destination"], registry=self.registry
+            "langfuse_router_attempt_seconds",
+            "Length of an attempt",
+            ["destination"],
+            buckets=_ATTEMPT_BUCKETS,
+            registry=self.registry,
         )
         self.delivery_seconds = Histogram(
             "langfuse_router_delivery_seconds",
             "From the planning of a delivery until it was accepted",
             ["destination"],
-            buckets=DELIVERY_BUCKETS,
+            buckets=_DELIVERY_BUCKETS,
             registry=self.registry,
         )
         self.missed = Counter(
@@ -122,6 +156,21 @@ class Metrics:
             registry=self.registry,
         )
 
+    def expect(self, ruleset: Ruleset) -> None:
+        """Begin at 0 for what these rules have: who looks for an increase would not see the first of a kind."""
+        for source in ruleset.sources:
+            for reason in get_args(Reason):
+                self.signature_failures.labels(source, reason)
+            for refusal in get_args(Refusal):
+                self.refused.labels(source, refusal)
+            self.missed.labels(source)
+        for rule in ruleset.rules:
+            self.clause_errors.labels(rule.name)
+            self.rule_matches.labels(rule.name, rule.mode)
+        for destination in ruleset.destinations:
+            for status in get_args(Ended):
+                self.ended.labels(destination, status)
+
     def observe(self, backlog: Backlog, destinations: Iterable[DestinationRecord]) -> None:
         """Take over what the store counted."""
         self.waiting.set(backlog.waiting)
@@ -129,15 +178,26 @@ class Metrics:
         self.holding.clear()
         for rule, count in backlog.held.items():
             self.holding.labels(rule).set(count)
+        breakers = {one.name: one.breaker != "closed" for one in destinations if one.in_force}
+        self.breaker_open.clear()
+        for name, is_open in breakers.items():
+            self.breaker_open.labels(name).set(is_open)
+        depth: Count[tuple[str, DeliveryStatus]] = Count()
+        oldest: dict[tuple[str, DeliveryStatus], timedelta] = {}
+        for queue in backlog.queues:
+            key = (bounded(queue.destination, breakers), queue.status)
+            depth[key] += queue.count
+            oldest[key] = max(queue.oldest, oldest.get(key, queue.oldest))
         self.queue.clear()
         self.oldest.clear()
-        for queue in backlog.queues:
-            self.queue.labels(queue.destination, queue.status).set(queue.count)
-            self.oldest.labels(queue.destination, queue.status).set(queue.oldest.total_seconds())
-        self.breaker_open.clear()
-        for destination in destinations:
-            if destination.in_force:
-                self.breaker_open.labels(destination.name).set(destination.breaker != "closed")
+        for key, count in depth.items():
+            self.queue.labels(*key).set(count)
+            self.oldest.labels(*key).set(oldest[key].total_seconds())
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
+
+
+def bounded(destination: str, in_force: Mapping[str, object]) -> str:
+    """Return a destination's name as a label."""
+    return destination if destination in in_force else NOT_IN_FORCE

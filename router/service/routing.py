@@ -68,13 +68,17 @@ def route(
     events = {event.id: (row.seq, event) for row in stored for event in [decoded(row)]}
     if batch.key is None:
         changes = tuple(change_of(event) for _, event in events.values())
-        settled = tuple(SettledEvent(seq, "routed") for seq, _ in events.values())
+        settled = tuple(SettledEvent(seq, "routed", waited=now - event.received_at) for seq, event in events.values())
         return Routed(_routing(ruleset, changes, settled, now, capture=capture))
     known = turn.ledger(batch.key)
     source = ruleset.sources.get(batch.source)
     pair = source.pair if source else timedelta()
     derived = derive(known, [event for _, event in events.values()], now=now, pair=pair, gone=gone)
-    settled = tuple(SettledEvent(events[id][0], status, reason) for id, (status, reason) in derived.statuses.items())
+    settled = tuple(
+        SettledEvent(seq, status, reason, now - event.received_at)
+        for id, (status, reason) in derived.statuses.items()
+        for seq, event in [events[id]]
+    )
     if not settled:
         return Routed(None, derived.until, derived.awaited)
     contents = derived.ledger.contents | turn.contents(

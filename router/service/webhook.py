@@ -20,7 +20,7 @@ from router.langfuse.envelope import envelope
 from router.langfuse.signature import SignatureRefused, verify_signature
 from router.langfuse.wire import Unintelligible
 from router.service.intake import Intake, bare
-from router.service.metrics import Metrics
+from router.service.metrics import Metrics, Refusal
 from router.service.troubles import Troubles
 from router.storage.errors import StoreUnavailable
 from router.storage.events import NewEvent, Receipt
@@ -69,26 +69,34 @@ def webhook(
         except Exception:
             # a fault of ours says nothing to whoever asked
             log.exception("a webhook failed in the router itself", source=name)
+            refused(source, "fault")
             answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the router's own; its log says more")
         await _send(answer, send)
 
+    def refused(source: Source | None, reason: Refusal) -> None:
+        # the name that was asked for is anybody's to choose
+        metrics.refused.labels("" if source is None else source.name, reason).inc()
+
     async def handle(source: Source | None, scope: Scope, receive: Receive) -> Answer:
         if scope.get("method") != "POST":  # a websocket has none
+            refused(source, "method")
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, "webhooks are sent with POST", ((b"allow", b"POST"),))
         if source is None:
+            refused(source, "unknown_source")
             return problem(HTTPStatus.NOT_FOUND, "no source of this name in the rules file")
         try:
             raw = await _body(receive, max_body)
         except TooLarge:
+            refused(source, "too_large")
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {max_body:,} bytes")
         now = datetime.now(UTC)
         try:
             verify_signature(raw, _header(scope, SIGNATURE_HEADER), source, now)
-        except SignatureRefused as refused:
-            metrics.signature_failures.labels(source.name, refused.reason).inc()
-            log.warning("signature refused", source=source.name, reason=refused.what)
-            troubles.signature_refused(source.name, refused)
-            return problem(HTTPStatus.UNAUTHORIZED, f"signature refused: {refused.what}")
+        except SignatureRefused as error:
+            metrics.signature_failures.labels(source.name, error.reason).inc()
+            log.warning("signature refused", source=source.name, reason=error.what)
+            troubles.signature_refused(source.name, error)
+            return problem(HTTPStatus.UNAUTHORIZED, f"signature refused: {error.what}")
         troubles.signature_verified(source.name)
         return await keep(raw, source, now)
 
@@ -98,6 +106,7 @@ def webhook(
             receipt = await store_it(event)
         except StoreUnavailable as error:
             log.warning("an event could not be stored", source=source.name, event_id=event.id, error=str(error))
+            refused(source, "not_stored")
             return problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "the event could not be stored; send it again",
