@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from router.storage import bell
 from router.storage.bell import Call
 from router.storage.errors import StoreError, StoreNotMigrated, StoreUnavailable
+from router.storage.planner import tell_planner
 
 SCHEMA: Final = "1.0"
 """The schema of this program: `major.minor`, the newest migration's revision.
@@ -125,6 +126,9 @@ def open_database(url: str, *, serve: bool = False, migrate: bool = False, patie
     try:
         if migrate or (serve and sqlite):
             _upgrade(database.writes)
+            if sqlite:
+                with database.writes.begin() as connection:
+                    tell_planner(connection)
         with database.reads.begin() as connection:
             _check_schema(schema_version(connection), shown(where))
     except (DatabaseError, InterfaceError) as error:

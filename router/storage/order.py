@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, Exists, FromClause, Select, and_, exists, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Exists,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from router.domain.delivery import WAITING
 from router.storage.clock import Millis
@@ -10,6 +22,8 @@ from router.storage.statements import batched
 from router.storage.tables import deliveries, firing_changes
 
 _other = deliveries.alias("other")
+# a parameter would keep SQLite from the index of what is being sent
+_SENDING: ColumnElement[str] = literal_column("'sending'")
 
 
 def in_front_of(waiting: FromClause) -> Select[tuple[str]]:
@@ -38,7 +52,8 @@ def in_its_lane(waiting: FromClause) -> Exists:
             _other.c.destination == waiting.c.destination,
             _other.c.type == waiting.c.type,
             _other.c.lane == waiting.c.lane,
-            _other.c.status == "sending",
+            _other.c.status == _SENDING,
+            _other.c.lease_until > 0,  # leads SQLite to the index of what is being sent
         )
         .correlate(waiting)
     )

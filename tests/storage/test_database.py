@@ -49,7 +49,8 @@ def schema_of(path: Path) -> dict[str, list[str]]:
     """Return the lines of each table and index, apart from their order."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> ?", (VERSION_TABLE,)
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT IN (?, 'sqlite_stat1')",
+            (VERSION_TABLE,),
         ).fetchall()
     return {name: sorted(line.strip(" \t,") for line in sql.splitlines()) for name, sql in rows}
 

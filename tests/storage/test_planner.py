@@ -1,0 +1,84 @@
+"""What is done again and again finds its rows by the small indexes, however much there is."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from router.domain.delivery import Accepted, Answer
+from router.domain.event import PromptKey
+from router.storage.deliveries import Settlement, Wanted
+from router.storage.store import Store
+from tests.storage.make import delivery, enqueue
+
+WANTED = {"team": Wanted(type="log", most=5, lease=timedelta(seconds=40), max_age=timedelta(days=1))}
+
+
+def settle(store: Store) -> None:
+    claims = store.claim(WANTED).result()
+    assert claims
+    answer = Answer(outcome=Accepted("ok"))
+    store.settle_all([Settlement(claim=claim, answer=answer, final="delivered") for claim in claims]).result()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda store: store.waiting(),
+        lambda store: store.batch(PromptKey("prod", "project", "checkout")),
+        lambda store: store.due_destinations(WANTED),
+        settle,
+        lambda store: store.give_up(WANTED).result(),
+    ],
+    ids=["what waits", "the events of a prompt", "what is due", "claim and settle", "give up"],
+)
+def test_queues_are_read_by_their_own_indexes(tmp_path: Path, work: Callable[[Store], object]) -> None:
+    url = f"sqlite:///{tmp_path / 'router.db'}"
+    with Store.open(url, serve=True) as store:
+        enqueue(store, *(delivery(f"k-{number}", action=str(number)) for number in range(5)))
+    with Store.open(url, serve=True) as store, executed() as statements:
+        work(store)
+    plans = explained(tmp_path / "router.db", statements)
+    assert plans
+    for plan in plans:
+        assert not plan.startswith(("SCAN events", "SCAN deliveries")), plan
+        assert "_seq (" not in plan, f"goes through a list that grows: {plan}"
+
+
+@contextmanager
+def executed() -> Iterator[list[tuple[str, Any]]]:
+    """Collect what is executed, each statement with (one of) its parameters."""
+    statements: list[tuple[str, Any]] = []
+
+    def collect(*told: Any) -> None:
+        _connection, _cursor, statement, parameters, _context, executemany = told
+        statements.append((statement, parameters[0] if executemany else parameters))
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", collect)
+
+
+def explained(path: Path, statements: Iterable[tuple[str, Any]]) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return [
+            row[-1]
+            for statement, parameters in statements
+            if statement.startswith(("SELECT", "UPDATE", "DELETE"))
+            for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+
+def test_a_store_can_be_opened_again_and_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'router.db'}"
+    for _ in range(2):
+        with Store.open(url, serve=True) as store, store._database.read() as connection:
+            counted = connection.execute(text("SELECT count(*), count(DISTINCT idx) FROM sqlite_stat1")).one()
+            assert counted[0] == counted[1]
