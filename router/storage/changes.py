@@ -25,6 +25,13 @@ _READ_FOR_LISTS: Final = 64 * 1024
 _VersionKey: TypeAlias = tuple[int, str]
 
 
+_ADD: Final = insert_new(changes).values(
+    event=select(events.c.seq)
+    .where(events.c.source == bindparam("event_source"), events.c.id == bindparam("event_id"))
+    .scalar_subquery()
+)
+
+
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The part of a change that is kept as JSON. The versions' contents are in the ledger, not here."""
 
@@ -58,13 +65,7 @@ def add(connection: Connection, told: Sequence[tuple[Change, int | None]], at: M
     """Store changes, each with its prompt's number in the store; those that are there already are passed over."""
     if not told:
         return
-    of = (
-        select(events.c.seq)
-        .where(events.c.source == bindparam("event_source"), events.c.id == bindparam("event_id"))
-        .scalar_subquery()
-    )
-    rows = [_row(change, prompt, at) for change, prompt in told]
-    connection.execute(insert_new(changes).values(event=of), rows)
+    connection.execute(_ADD, [_row(change, prompt, at) for change, prompt in told])
     labels = [
         {"change_id": change.id, "label": label}
         for change, _ in told

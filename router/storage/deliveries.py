@@ -11,7 +11,9 @@ from typing import Final, Literal, TypeAlias, assert_never
 import msgspec
 from msgspec import Struct
 from sqlalchemy import (
+    BigInteger,
     Connection,
+    Integer,
     RowMapping,
     bindparam,
     case,
@@ -52,6 +54,107 @@ RETRYABLE: Final[tuple[DeliveryStatus, ...]] = ("dead", "captured", "retrying")
 CANCELLABLE: Final[tuple[DeliveryStatus, ...]] = ("pending", "retrying", "dead", "captured")
 _LOST: Final = "nothing was heard of this attempt: its router ended"
 _FOREVER: Final = 2**62
+
+
+# Made once: to make a statement takes longer than to execute it, and these are executed all the time.
+_NOW: Final = select(now_ms())
+_ADD: Final = (
+    insert_new(deliveries).values(created_at=now_ms(), queued_at=now_ms(), due_at=now_ms()).returning(deliveries.c.key)
+)
+_SENDING: Final = (
+    select(deliveries.c.seq, deliveries.c.key, deliveries.c.fence, deliveries.c.order_key)
+    .where(deliveries.c.key.in_(bindparam("keys", expanding=True)), DELIVERY_IS_SENDING)
+    .order_by(deliveries.c.seq)
+    .with_for_update()
+)
+_END_DELIVERIES: Final = (
+    update(deliveries)
+    .where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        attempts=deliveries.c.attempts - 1 + bindparam("used_up"),
+        lease_until=None,
+        due_at=func.coalesce(bindparam("new_due", type_=BigInteger), deliveries.c.due_at),
+        ended_at=bindparam("ended"),
+    )
+)
+_END_ATTEMPTS: Final = (
+    update(attempts)
+    .where(tuple_(attempts.c.delivery, attempts.c.fence).in_(bindparam("attempted", expanding=True)))
+    .values(
+        finished_at=bindparam("finished"),
+        outcome=bindparam("new_outcome"),
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        excerpt=bindparam("new_excerpt"),
+    )
+)
+_EXPIRE: Final = (
+    update(deliveries)
+    .where(DELIVERY_IS_SENDING, deliveries.c.lease_until <= bindparam("until"))
+    .values(status="retrying", reason=_LOST, lease_until=None)
+    .returning(deliveries.c.seq, deliveries.c.fence)
+)
+_DUE: Final = (
+    select(deliveries.c.seq, deliveries.c.lane)
+    .where(
+        DELIVERY_WAITS,
+        deliveries.c.destination == bindparam("name"),
+        deliveries.c.type == bindparam("kind"),
+        deliveries.c.due_at <= bindparam("now"),
+        deliveries.c.queued_at > bindparam("oldest"),
+        or_(deliveries.c.order_key.is_(None), ~exists(order.in_front_of(deliveries))),
+        or_(deliveries.c.lane.is_(None), ~order.in_its_lane(deliveries)),
+    )
+    .order_by(deliveries.c.due_at, deliveries.c.seq)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_TAKE: Final = (
+    update(deliveries)
+    .where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
+    .values(
+        status="sending",
+        attempts=deliveries.c.attempts + 1,
+        fence=deliveries.c.fence + 1,
+        lease_until=bindparam("until"),
+    )
+    .returning(
+        deliveries.c.seq,
+        deliveries.c.key,
+        deliveries.c.message,
+        deliveries.c.attempts,
+        deliveries.c.fence,
+        deliveries.c.queued_at,
+        deliveries.c.about_trouble,
+    )
+)
+_BEGIN: Final = insert(attempts).from_select(
+    ("delivery", "fence", "number", "started_at", "reason", "excerpt"),
+    select(
+        deliveries.c.seq,
+        deliveries.c.fence,
+        deliveries.c.attempts,
+        bindparam("now", type_=BigInteger),
+        literal(""),
+        literal(""),
+    ).where(deliveries.c.seq.in_(bindparam("seqs", expanding=True))),
+    include_defaults=False,
+)
+_FIRST_DUE: Final = select(
+    destinations,
+    select(func.min(deliveries.c.due_at))
+    .where(deliveries.c.destination == destinations.c.name, deliveries.c.type == destinations.c.type)
+    .where(DELIVERY_WAITS)
+    .scalar_subquery()
+    .label("first_due"),
+)
+_LEASE_ENDS: Final = (
+    select(deliveries.c.destination, deliveries.c.type, func.min(deliveries.c.lease_until))
+    .where(DELIVERY_IS_SENDING, deliveries.c.lease_until > 0)  # the latter leads SQLite to the index
+    .group_by(deliveries.c.destination, deliveries.c.type)
+)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -111,9 +214,7 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
     ]
     if not rows:
         return []
-    now = now_ms()
-    insert = insert_new(deliveries).values(created_at=now, queued_at=now, due_at=now).returning(deliveries.c.key)
-    keys = connection.execute(insert, rows).scalars().all()
+    keys = connection.execute(_ADD, rows).scalars().all()
     named = {(delivery.destination, delivery.type) for delivery, _ in new}
     gates.add(connection, sorted(named))
     return list(keys)
@@ -202,13 +303,7 @@ def _held(connection: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
     """Return what of those deliveries is being sent, and keep it from others."""
     found: dict[str, RowMapping] = {}
     for some in batched(keys):
-        sending = (
-            select(deliveries.c.seq, deliveries.c.key, deliveries.c.fence, deliveries.c.order_key)
-            .where(deliveries.c.key.in_(some), DELIVERY_IS_SENDING)
-            .order_by(deliveries.c.seq)
-            .with_for_update()
-        )
-        found.update((row["key"], row) for row in connection.execute(sending).mappings())
+        found.update((row["key"], row) for row in connection.execute(_SENDING, {"keys": some}).mappings())
     return found
 
 
@@ -224,19 +319,15 @@ def _end_deliveries(connection: Connection, ended: Iterable[tuple[Settlement, in
         )
         alike.setdefault(end, []).append(seq)
     for end, seqs in alike.items():
-        due = {} if end.due_at is None else {"due_at": end.due_at}
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.seq.in_(seqs))
-            .values(
-                status=end.status,
-                reason=end.reason,
-                attempts=deliveries.c.attempts - 1 + end.used_up,
-                lease_until=None,
-                ended_at=now if end.due_at is None else None,
-                **due,
-            )
-        )
+        row = {
+            "new_status": end.status,
+            "new_reason": end.reason,
+            "used_up": end.used_up,
+            "new_due": end.due_at,
+            "ended": now if end.due_at is None else None,
+        }
+        for some in batched(seqs):
+            connection.execute(_END_DELIVERIES, row | {"seqs": some})
 
 
 def _end_attempts(connection: Connection, ended: Iterable[tuple[Settlement, int]], now: Millis) -> None:
@@ -246,11 +337,15 @@ def _end_attempts(connection: Connection, ended: Iterable[tuple[Settlement, int]
         end = _Attempted(outcome, settlement.answer.status, said, settlement.answer.excerpt)
         alike.setdefault(end, []).append((seq, settlement.claim.fence))
     for end, attempted in alike.items():
-        connection.execute(
-            update(attempts)
-            .where(tuple_(attempts.c.delivery, attempts.c.fence).in_(attempted))
-            .values(finished_at=now, outcome=end.outcome, status=end.status, reason=end.reason, excerpt=end.excerpt)
-        )
+        row = {
+            "finished": now,
+            "new_outcome": end.outcome,
+            "new_status": end.status,
+            "new_reason": end.reason,
+            "new_excerpt": end.excerpt,
+        }
+        for some in batched(attempted):
+            connection.execute(_END_ATTEMPTS, row | {"attempted": some})
 
 
 def _tell_breakers(connection: Connection, ended: Mapping[int, Settlement], now: Millis) -> dict[int, datetime]:
@@ -321,21 +416,10 @@ def expire_all(connection: Connection) -> None:
 
 def due_destinations(connection: Connection, wanted: Mapping[str, Wanted]) -> dict[str, timedelta]:
     """Return how long each of those destinations, as far as something waits for it, has nothing to claim (0: now)."""
-    first_due = (
-        select(func.min(deliveries.c.due_at))
-        .where(deliveries.c.destination == destinations.c.name, deliveries.c.type == destinations.c.type)
-        .where(DELIVERY_WAITS)
-        .scalar_subquery()
-    )
-    sending = (
-        select(deliveries.c.destination, deliveries.c.type, func.min(deliveries.c.lease_until))
-        .where(DELIVERY_IS_SENDING)
-        .group_by(deliveries.c.destination, deliveries.c.type)
-    )
     now = _now(connection)
-    lease_ends = {(name, type_): until for name, type_, until in connection.execute(sending)}
+    lease_ends = {(name, type_): until for name, type_, until in connection.execute(_LEASE_ENDS)}
     due: dict[str, timedelta] = {}
-    for row in connection.execute(select(destinations, first_due.label("first_due"))).mappings():
+    for row in connection.execute(_FIRST_DUE).mappings():
         name, type_ = row["name"], row["type"]
         moments = [moment for moment in (row["first_due"], lease_ends.get((name, type_))) if moment is not None]
         if moments and name in wanted and wanted[name].type == type_:
@@ -383,17 +467,12 @@ def cancel(connection: Connection, keys: Iterable[str], reason: str, only: Seque
 
 
 def _now(connection: Connection) -> Millis:
-    return connection.execute(select(now_ms())).scalar_one()
+    return connection.execute(_NOW).scalar_one()
 
 
 def _expire(connection: Connection, until: Millis) -> None:
     """Let what was claimed until then and never settled wait again."""
-    lost = connection.execute(
-        update(deliveries)
-        .where(DELIVERY_IS_SENDING, deliveries.c.lease_until <= until)
-        .values(status="retrying", reason=_LOST, lease_until=None)
-        .returning(deliveries.c.seq, deliveries.c.fence)
-    ).all()
+    lost = connection.execute(_EXPIRE, {"until": until}).all()
     if lost:
         connection.execute(
             update(attempts)
@@ -407,39 +486,12 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
     if not most:
         return []
     type_, lease_until = want.type, now + duration_ms(want.lease)
-    due = (
-        select(deliveries.c.seq, deliveries.c.lane)
-        .where(DELIVERY_WAITS, deliveries.c.destination == name, deliveries.c.type == type_)
-        .where(deliveries.c.due_at <= now, deliveries.c.queued_at > now - duration_ms(want.max_age))
-        .where(or_(deliveries.c.order_key.is_(None), ~exists(order.in_front_of(deliveries))))
-        .where(or_(deliveries.c.lane.is_(None), ~order.in_its_lane(deliveries)))
-        .order_by(deliveries.c.due_at, deliveries.c.seq)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    picked = order.first_of_each_lane((seq, lane) for seq, lane in connection.execute(due))
+    asked = {"name": name, "kind": type_, "now": now, "oldest": now - duration_ms(want.max_age), "most": most}
+    picked = order.first_of_each_lane((seq, lane) for seq, lane in connection.execute(_DUE, asked))
     claims: dict[int, Claim] = {}
     for some in batched(picked):
-        taken = (
-            update(deliveries)
-            .where(deliveries.c.seq.in_(some))
-            .values(
-                status="sending",
-                attempts=deliveries.c.attempts + 1,
-                fence=deliveries.c.fence + 1,
-                lease_until=lease_until,
-            )
-            .returning(
-                deliveries.c.seq,
-                deliveries.c.key,
-                deliveries.c.message,
-                deliveries.c.attempts,
-                deliveries.c.fence,
-                deliveries.c.queued_at,
-                deliveries.c.about_trouble,
-            )
-        )
-        for seq, key, message, attempt, fence, queued_at, about_trouble in connection.execute(taken):
+        taken = connection.execute(_TAKE, {"seqs": some, "until": lease_until})
+        for seq, key, message, attempt, fence, queued_at, about_trouble in taken:
             claims[seq] = Claim(
                 key=key,
                 destination=name,
@@ -451,11 +503,7 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
                 lease_until=from_ms(lease_until),
                 about_trouble=about_trouble,
             )
-        begun = select(
-            deliveries.c.seq, deliveries.c.fence, deliveries.c.attempts, literal(now), literal(""), literal("")
-        ).where(deliveries.c.seq.in_(some))
-        columns = ("delivery", "fence", "number", "started_at", "reason", "excerpt")
-        connection.execute(insert(attempts).from_select(columns, begun, include_defaults=False))
+        connection.execute(_BEGIN, {"seqs": some, "now": now})
     return [claims[seq] for seq in picked]
 
 

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, and_, func, select, tuple_
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, tuple_
 
 from router.domain.event import Action, Event, Origin, PromptKey
 from router.langfuse.wire import decode, encode_body
@@ -124,6 +124,15 @@ _MOST_SINGLES: Final = 1_000
 """Events of no prompt are looked at in portions; prompts are as few as they are."""
 
 
+_WAITING: Final = select(*_STORED).where(EVENT_WAITS).order_by(events.c.seq)
+_OF_PROMPT: Final = _WAITING.where(
+    events.c.source == bindparam("source"),
+    events.c.project_id == bindparam("project"),
+    events.c.prompt == bindparam("prompt"),
+)
+_OF_NUMBER: Final = _WAITING.where(events.c.seq == bindparam("seq"))
+
+
 def receive(connection: Connection, arrived: Sequence[NewEvent]) -> list[Receipt]:
     """Store what arrived. The same id with the same body is a duplicate; with another body, another event.
 
@@ -178,14 +187,11 @@ def waiting(connection: Connection) -> list[WaitingBatch]:
 
 def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
     """Return every event of a prompt that waits, or the one of that number, in the order of arrival."""
-    query = select(*_STORED).where(EVENT_WAITS).order_by(events.c.seq)
     if isinstance(of, PromptKey):
-        query = query.where(
-            events.c.source == of.source, events.c.project_id == of.project_id, events.c.prompt == of.name
-        )
+        rows = connection.execute(_OF_PROMPT, {"source": of.source, "project": of.project_id, "prompt": of.name})
     else:
-        query = query.where(events.c.seq == of)
-    return [_stored(row) for row in connection.execute(query).mappings()]
+        rows = connection.execute(_OF_NUMBER, {"seq": of})
+    return list(map(_stored, rows))
 
 
 def routed_with(connection: Connection, seq: int) -> list[Event]:
@@ -198,7 +204,7 @@ def routed_with(connection: Connection, seq: int) -> list[Event]:
         the.c.routed_at == events.c.routed_at,
     )
     query = select(*_STORED).join(the, same).where(the.c.seq == seq).order_by(events.c.seq)
-    return [decoded(_stored(row)) for row in connection.execute(query).mappings()]
+    return [decoded(_stored(row)) for row in connection.execute(query)]
 
 
 def decoded(stored: StoredEvent) -> Event:
@@ -218,15 +224,9 @@ def heard_at(connection: Connection, source: str) -> datetime | None:
     return optional_moment(connection.execute(query).scalar())
 
 
-def _stored(row: RowMapping) -> StoredEvent:
-    return StoredEvent(
-        seq=row["seq"],
-        source=row["source"],
-        id=row["id"],
-        origin=row["origin"],
-        received_at=from_ms(row["received_at"]),
-        body=row["body"],
-    )
+def _stored(row: Row[Any, Any, Any, Any, Any, Any]) -> StoredEvent:
+    seq, source, id_, origin, received_ms, body = row
+    return StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=from_ms(received_ms), body=body)
 
 
 def _row(event: NewEvent) -> dict[str, object]:

@@ -77,7 +77,7 @@ def save_import(connection: Connection, source: str, name: str, found: Ledger | 
     False: its ledger moved on since it was read, and nothing was stored.
     """
     if found is not None:
-        if ledgers.save(connection, found) is None:
+        if ledgers.save(connection, [found]) == [None]:
             return False
         project = update(api_sources).where(api_sources.c.source == source)
         connection.execute(project.values(project_id=found.prompt.project_id))

@@ -6,6 +6,7 @@ are unique, so a routing that is repeated after a crash, or told twice by two au
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +17,15 @@ from router.storage import changes, deliveries, held, ledgers
 from router.storage.clock import Millis, now_ms, to_ms
 from router.storage.statements import Row, add_new, batched, insert_new
 from router.storage.tables import EVENT_WAITS, events, firing_changes, firings, rulesets, verdicts
+
+# made once: to make a statement takes longer than to execute it
+_SETTLE: Final = (
+    update(events)
+    .where(EVENT_WAITS, events.c.seq == bindparam("of"))
+    .values({name: bindparam(name) for name in ("status", "reason", "ruleset", "routed_at")})
+)
+_NEW_FIRINGS: Final = insert_new(firings).returning(firings.c.id)
+_NEW_LINKS: Final = insert_new(firing_changes).returning(firing_changes.c.firing)
 
 
 class _Accepted(Struct, frozen=True):
@@ -34,8 +44,9 @@ def commit(connection: Connection, routings: Sequence[Routing], at: datetime) ->
     """
     accepted: list[_Accepted] = []
     current: list[bool] = []
+    numbers = iter(ledgers.save(connection, [one.ledger for one in routings if one.ledger is not None]))
     for routing in routings:
-        prompt = None if routing.ledger is None else ledgers.save(connection, routing.ledger)
+        prompt = None if routing.ledger is None else next(numbers)
         current.append(_still_wait(connection, routing) if routing.ledger is None else prompt is not None)
         if current[-1]:
             accepted.append(_Accepted(routing, prompt))
@@ -82,7 +93,7 @@ def _settle_events(connection: Connection, accepted: Iterable[_Accepted], at: Mi
         for event in one.routing.events
     ]
     if rows:
-        connection.execute(update(events).where(EVENT_WAITS, events.c.seq == bindparam("of")), rows)
+        connection.execute(_SETTLE, rows)
 
 
 def _add_verdicts(connection: Connection, accepted: Iterable[_Accepted]) -> None:
@@ -146,7 +157,7 @@ def link(connection: Connection, planned: Iterable[tuple[Firing, str]], at: Mill
         {"id": firing.id, "rule": firing.rule, "mode": firing.mode, "ruleset": ruleset, "at": at}
         for firing, ruleset in fired.values()
     ]
-    new = set(connection.execute(insert_new(firings).returning(firings.c.id), rows).scalars())
+    new = set(connection.execute(_NEW_FIRINGS, rows).scalars())
     links: list[Row] = [
         {"change_id": change_id, "rule": fired[id_][0].rule, "firing": id_}
         for id_ in sorted(new)
@@ -154,8 +165,7 @@ def link(connection: Connection, planned: Iterable[tuple[Firing, str]], at: Mill
     ]
     linked: set[str] = set()
     if links:
-        first = insert_new(firing_changes).returning(firing_changes.c.firing)
-        linked = set(connection.execute(first, links).scalars())
+        linked = set(connection.execute(_NEW_LINKS, links).scalars())
     for repeated in batched(new - linked):
         connection.execute(delete(firings).where(firings.c.id.in_(repeated)))
     return new, linked
