@@ -2,8 +2,10 @@
 
 import html
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -13,29 +15,32 @@ from router.engine.defaults import secret_texts
 SHORTEST_MASKED: Final = 4
 """Shorter secrets are not looked for: they would mask half of every text."""
 
-SHORTEST_ENCODED: Final = 8
-"""Bytes of a secret that is also looked for in base64, where it may stand among others."""
+SHORTEST_PART: Final = 8
+"""Letters and digits in a row that every way of writing a secret leaves as they are, and that are looked for alone."""
+
+_PART: Final = re.compile(rf"[A-Za-z0-9]{{{SHORTEST_PART},}}")
 
 
 def without_secrets(text: str, *holders: object) -> str:
     """Return `text` without the secrets that destinations, sources or settings hold."""
-    for secret in sorted({form for holder in holders for form in _forms(holder)}, key=len, reverse=True):
-        if len(secret) >= SHORTEST_MASKED:
-            text = text.replace(secret, MASK)
+    found = (secret for holder in holders for held in secret_texts(holder) for secret in held.secrets)
+    for form in _forms(tuple(found)):
+        text = text.replace(form, MASK)
     return text
 
 
-def _forms(holder: object) -> Iterator[str]:
-    for text in secret_texts(holder):
-        for secret in text.secrets:
-            yield from _as_it_may_come_back(secret)
+@lru_cache(maxsize=256)
+def _forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what to look for, the longest first."""
+    found = {form for secret in secrets for form in _as_it_may_come_back(secret)}
+    return tuple(sorted((form for form in found if len(form) >= SHORTEST_MASKED), key=len, reverse=True))
 
 
 def _as_it_may_come_back(secret: str) -> Iterator[str]:
     """Yield a secret in every form in which an answer may hold it: of a secret URL also the parts after the host."""
     parts = urlsplit(secret) if "://" in secret else None
-    wholes = [secret] if parts is None else [secret, parts.path.strip("/"), parts.query, parts.password or ""]
-    for whole in {form for one in wholes for form in (one, unquote(one))}:
+    inner = [secret] if parts is None else [parts.path.strip("/"), parts.query, parts.username, parts.password]
+    for whole in {form for one in inner if one for form in (one, unquote(one))} | {secret}:
         yield whole
         yield quote(whole, safe="")
         yield quote(whole)
@@ -43,15 +48,14 @@ def _as_it_may_come_back(secret: str) -> Iterator[str]:
         yield html.escape(whole)
         yield json.dumps(whole)[1:-1]
         yield json.dumps(whole, ensure_ascii=False)[1:-1]
-        yield from _in_base64(whole.encode())
+    for one in inner:
+        for part in _PART.findall(unquote(one or "")):
+            yield part
+            yield from _in_base64(part.encode())
 
 
-def _in_base64(secret: bytes) -> Iterator[str]:
-    """Yield the characters of base64 that only the secret decides, whatever stands before and after it."""
-    if len(secret) < SHORTEST_ENCODED:
-        return
+def _in_base64(part: bytes) -> Iterator[str]:
+    """Yield the characters of base64 that only this part decides, whatever stands before and after it."""
     for before in range(3):
-        encoded = b64encode(b"\0" * before + secret).decode()
-        first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
-        yield encoded[first:end]
-        yield encoded[first:end].replace("+", "-").replace("/", "_")
+        encoded = b64encode(b"\0" * before + part).decode()
+        yield encoded[-(-before * 8 // 6) : (before + len(part)) * 8 // 6]

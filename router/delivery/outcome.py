@@ -1,4 +1,7 @@
-"""What an answer means. Decided here and nowhere else."""
+"""What an answer means. Decided here and nowhere else.
+
+Reasons quote answers whole: they are cut to length only when the secrets that they may hold are masked.
+"""
 
 import ssl
 from collections.abc import Collection, Mapping
@@ -139,7 +142,7 @@ def slack_outcome(status: int, headers: Mapping[str, str], body: str, now: datet
     Source: https://api.slack.com/messaging/webhooks#handling_errors.
     """
     outcome = outcome_of(status, headers, now)
-    word = body.strip()[:100]
+    word = body.strip()
     if isinstance(outcome, Refused | Rejected) and word:
         reason = f"{outcome.reason}: {word}"
         return Refused(reason) if isinstance(outcome, Refused) else Rejected(reason)
@@ -162,7 +165,7 @@ def slack_api_outcome(
         return Retry("HTTP 200, but not an answer of Slack's API")
     if answer.ok:
         return Accepted(status_text(status))
-    said = f"Slack: {answer.error[:100] or 'not ok'}"
+    said = f"Slack: {answer.error or 'not ok'}"
     if answer.error in _SLACK_WAITS:
         return Retry(said, after=retry_after(headers.get("retry-after"), now))
     if answer.error in _SLACK_REFUSES_EVERYBODY or (answer.error in _SLACK_CHANNEL and not templated_channel):
@@ -231,7 +234,7 @@ def _by_kind(error: Exception) -> Outcome:
         case httpx.ConnectError() | aiosmtplib.SMTPConnectError() | OSError():
             return Retry("cannot connect")
         case aiosmtplib.SMTPException():
-            return Retry(f"SMTP: {' '.join(str(error).split())[:200]}")  # such as that it knows no STARTTLS
+            return Retry(f"SMTP: {' '.join(str(error).split())}")  # such as that it knows no STARTTLS
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return Refused("the address of the destination cannot be used")
         case _:
@@ -240,7 +243,7 @@ def _by_kind(error: Exception) -> Outcome:
 
 def smtp_outcome(code: int, message: str) -> Outcome:
     """Classify an SMTP reply: 4xx may pass, a failed log-in refuses everybody, other 5xx are final (RFC 5321, 4.2)."""
-    said = f"SMTP {code} {' '.join(message.split())[:200]}"
+    said = f"SMTP {code} {' '.join(message.split())}"
     if code in _SMTP_AUTHENTICATION:
         return Refused(said)
     return Retry(said) if 400 <= code < 500 else Rejected(said)

@@ -44,7 +44,9 @@ async def destination(case: Case, known: AnyDestination) -> list[Finding]:
     where, place = f"destinations.{known.name}", case.place("destinations", known.name)
     urls = [url for _, url in urls_of(known)]
     if not urls:
-        return [Finding(level="ok", where=where, what="is this service's own log")]
+        own = "this service's own log"
+        what = own if known.type == "log" else "not looked at, for Apprise makes its own connections; try `send-test`"
+        return [Finding(level="ok", where=where, what=what)]
     if any(isinstance(url, Placeholder) for url in urls):
         return []  # that a variable is missing is told already
     mail = known if isinstance(known, EmailDestination) else None
