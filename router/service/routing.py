@@ -1,7 +1,7 @@
 """Settled batches of waiting events become changes, firings and stored deliveries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,7 +32,8 @@ LONGEST_NAP: Final = 1.0
 """Seconds until the store is asked again even if nobody woke us: a replica may have left events behind."""
 
 BATCHES_AT_ONCE: Final = 16
-"""So many batches share one commit; who sends an event meanwhile waits for it."""
+EVENTS_AT_ONCE: Final = 32
+"""So many batches, or batches of so many events, share one commit; who sends an event meanwhile waits for it."""
 
 AFTER_A_FAULT: Final = timedelta(minutes=1)
 """For so long a batch is left alone that the router itself could not handle."""
@@ -123,9 +124,17 @@ def _name(batch: WaitingBatch) -> PromptKey | int:
     return batch.key or batch.seq
 
 
-def _portions(due: Sequence[WaitingBatch]) -> Iterator[Sequence[WaitingBatch]]:
-    for start in range(0, len(due), BATCHES_AT_ONCE):
-        yield due[start : start + BATCHES_AT_ONCE]
+def portions(due: Iterable[WaitingBatch]) -> Iterator[Sequence[WaitingBatch]]:
+    """Cut what is due into steps that take about as long; a batch stays whole."""
+    portion, events = list[WaitingBatch](), 0
+    for batch in due:
+        if portion and (len(portion) == BATCHES_AT_ONCE or events + batch.count > EVENTS_AT_ONCE):
+            yield portion
+            portion, events = [], 0
+        portion.append(batch)
+        events += batch.count
+    if portion:
+        yield portion
 
 
 class RoutingLoop:
@@ -184,7 +193,7 @@ class RoutingLoop:
         due = [batch for at, batch in times if at <= now]
         if due:
             routed = False
-            for some in _portions(due):
+            for some in portions(due):
                 await self._give_way()
                 routed |= await self._route_all(some, ruleset, now)
             return 0.0 if routed else OTHERS_ROUTE
