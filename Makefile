@@ -27,6 +27,7 @@ bench: .venv/.ready
 	$(BIN)/python -m tests.benchmarks.intake
 	$(BIN)/python -m tests.benchmarks.drain
 	$(BIN)/python -m tests.benchmarks.million
+	$(BIN)/python -m tests.benchmarks.pages
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

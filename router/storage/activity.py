@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct, structs
 from sqlalchemy import BigInteger, Connection, func, literal_column, select
 
+from router.domain.event import ROUTER_SOURCE
 from router.storage.clock import Millis, from_ms, optional_moment, to_ms
 from router.storage.tables import VERDICT_IS_ERROR, changes, deliveries, events, firings, verdicts
 
@@ -19,10 +20,11 @@ _AN_HOUR: Final = literal_column(str(_HOUR), BigInteger)
 
 
 class Hour(Struct, frozen=True, kw_only=True):
-    """What happened in the hour that begins `at`."""
+    """What happened in the hour that begins `at`; `troubles` are the router's own events, and none of `events`."""
 
     at: datetime
     events: int = 0
+    troubles: int = 0
     delivered: int = 0
     dead: int = 0
 
@@ -56,13 +58,14 @@ def hours(connection: Connection, since: datetime, until: datetime) -> tuple[Hou
     """Return every hour from that of `since` to that of `until`, also those in which nothing happened."""
     first, last = to_ms(since) // _HOUR, to_ms(until) // _HOUR
     found = {number: Hour(at=from_ms(number * _HOUR)) for number in range(first, last + 1)}
-    for number, count in connection.execute(
-        select(events.c.received_at // _AN_HOUR, func.count())
+    of_ours = events.c.source == ROUTER_SOURCE
+    for number, troubles, count in connection.execute(
+        select(events.c.received_at // _AN_HOUR, of_ours, func.count())
         .where(events.c.received_at >= first * _HOUR)
-        .group_by(events.c.received_at // _AN_HOUR)
+        .group_by(events.c.received_at // _AN_HOUR, of_ours)
     ):
         if number in found:
-            found[number] = structs.replace(found[number], events=count)
+            found[number] = structs.replace(found[number], **{"troubles" if troubles else "events": count})
     for number, status, count in connection.execute(
         select(deliveries.c.ended_at // _AN_HOUR, deliveries.c.status, func.count())
         .where(deliveries.c.ended_at >= first * _HOUR, deliveries.c.status.in_(("delivered", "dead")))
@@ -110,7 +113,8 @@ def sources(connection: Connection, names: Iterable[str], since: datetime) -> di
     for name in names:
         newest = select(events.c.received_at).where(events.c.source == name).order_by(events.c.seq.desc()).limit(1)
         counted[name] = SourceCount(last_received_at=optional_moment(connection.scalar(newest)))
-    came = select(events.c.source, func.count()).where(events.c.received_at >= to_ms(since)).group_by(events.c.source)
+    of = func.coalesce(events.c.source, "")  # by the column itself SQLite would go through every event that there is
+    came = select(of, func.count()).where(events.c.received_at >= to_ms(since)).group_by(of)
     for name, count in connection.execute(came):
         if name in counted:
             counted[name] = structs.replace(counted[name], events=count)

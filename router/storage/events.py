@@ -224,6 +224,20 @@ def heard_at(connection: Connection, source: str) -> datetime | None:
     return optional_moment(connection.execute(query).scalar())
 
 
+def before(connection: Connection, seq: int, limit: int) -> list[StoredEvent]:
+    """Return the events of that one's prompt that arrived before it and were understood: the last `limit`, in order."""
+    one = events.alias("one")
+    same = (events.c.source == one.c.source, events.c.project_id == one.c.project_id, events.c.prompt == one.c.prompt)
+    query = (
+        select(*_STORED)
+        .join(one, and_(*same))
+        .where(one.c.seq == seq, events.c.seq < seq, events.c.status != "quarantined")
+        .order_by(events.c.seq.desc())
+        .limit(limit)
+    )
+    return [_stored(row) for row in connection.execute(query)][::-1]
+
+
 def _stored(row: Row[Any, Any, Any, Any, Any, Any]) -> StoredEvent:
     seq, source, id_, origin, received_ms, body = row
     return StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=from_ms(received_ms), body=body)

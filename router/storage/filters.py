@@ -16,7 +16,7 @@ def equal(*pairs: tuple[Column[str], str | None]) -> list[ColumnElement[bool]]:
     return [column == value for column, value in pairs if value is not None]
 
 
-def named(column: Column[str], wanted: str | None) -> list[ColumnElement[bool]]:
+def named(column: ColumnElement[str], wanted: str | None) -> list[ColumnElement[bool]]:
     """Match a name; with `*` in it, which stands for any characters, a pattern that ignores case."""
     if wanted is None:
         return []

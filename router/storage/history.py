@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select
 
 from router.domain.event import PromptKey
@@ -69,7 +70,10 @@ def event_lines(connection: Connection, wanted: EventFilter, limit: int, cursor:
     numbers = [event.seq for event in page.items]
     told = stored.of_events(connection, numbers)
     planned: dict[int, list[PlannedFor]] = {seq: [] for seq in numbers}
+    matched: set[int] = set()
     for some in batched(numbers):
+        fired = select(changes.c.event).join(firing_changes, firing_changes.c.change_id == changes.c.id)
+        matched.update(connection.execute(fired.where(changes.c.event.in_(some))).scalars())
         for seq, status, count in connection.execute(
             select(changes.c.event, deliveries.c.status, func.count(deliveries.c.seq.distinct()))
             .join(firing_changes, firing_changes.c.change_id == changes.c.id)
@@ -81,7 +85,12 @@ def event_lines(connection: Connection, wanted: EventFilter, limit: int, cursor:
             planned[seq].append(PlannedFor(status=status, count=count))
     return Page(
         tuple(
-            EventLine(event=event, changes=tuple(told.get(event.seq, ())), deliveries=tuple(planned[event.seq]))
+            EventLine(
+                event=event,
+                changes=tuple(told.get(event.seq, ())),
+                matched=event.seq in matched,
+                deliveries=tuple(planned[event.seq]),
+            )
             for event in page.items
         ),
         page.next_cursor,
@@ -187,12 +196,12 @@ def of_events(connection: Connection, wanted: EventFilter) -> list[ColumnElement
     links = []
     if wanted.label is not None:
         told = changes.join(change_labels, change_labels.c.change_id == changes.c.id)
-        links.append(select(changes.c.event).select_from(told).where(change_labels.c.label == wanted.label))
+        links.append(_Link(select(changes.c.event).select_from(told), change_labels.c.label, wanted.label))
     if wanted.rule is not None:
-        links.append(select(changes.c.event).select_from(fired).where(firing_changes.c.rule == wanted.rule))
+        links.append(_Link(select(changes.c.event).select_from(fired), firing_changes.c.rule, wanted.rule))
     if wanted.destination is not None:
         planned = fired.join(deliveries, deliveries.c.firing == firing_changes.c.firing)
-        links.append(select(changes.c.event).select_from(planned).where(deliveries.c.destination == wanted.destination))
+        links.append(_Link(select(changes.c.event).select_from(planned), deliveries.c.destination, wanted.destination))
     return [*conditions, *(_linked(connection, events.c.seq, changes.c.event, link) for link in links)]
 
 
@@ -209,31 +218,40 @@ def _of_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[Colum
     of_changes = firing_changes.join(changes, changes.c.id == firing_changes.c.change_id)
     if wanted.prompt is not None:  # a delivery of several changes is about each of their prompts
         about = of_changes.join(prompts, prompts.c.id == changes.c.prompt)
-        links.append(select(firing_changes.c.firing).select_from(about).where(*named(prompts.c.name, wanted.prompt)))
+        links.append(_Link(select(firing_changes.c.firing).select_from(about), prompts.c.name, wanted.prompt))
     if wanted.label is not None:
         told = firing_changes.join(change_labels, change_labels.c.change_id == firing_changes.c.change_id)
-        links.append(select(firing_changes.c.firing).select_from(told).where(change_labels.c.label == wanted.label))
+        links.append(_Link(select(firing_changes.c.firing).select_from(told), change_labels.c.label, wanted.label))
     if wanted.source is not None:
         came = of_changes.join(events, events.c.seq == changes.c.event)
-        links.append(select(firing_changes.c.firing).select_from(came).where(events.c.source == wanted.source))
+        links.append(_Link(select(firing_changes.c.firing).select_from(came), events.c.source, wanted.source))
     return [
         *conditions,
         *(_linked(connection, deliveries.c.firing, firing_changes.c.firing, link) for link in links),
     ]
 
 
-def _linked(
-    connection: Connection, column: Column[Any], same: Column[Any], link: Select[tuple[Any]]
-) -> ColumnElement[bool]:
+class _Link(Struct, frozen=True):
+    """What leads to a row: `path` selects its key where `column` is `wanted`, a name or a pattern."""
+
+    path: Select[tuple[Any]]
+    column: Column[str]
+    wanted: str
+
+
+def _linked(connection: Connection, column: Column[Any], same: Column[Any], link: _Link) -> ColumnElement[bool]:
     """Match the rows whose `column` is one of those that `link` selects as `same`.
 
     Of few, those are looked up; of many, the rows are looked at one by one until the page is full. Databases cannot
-    know which is better: a page of a frequent label would begin with all of its history.
+    know which is better: a page of a frequent label would begin with all of its history. Row by row the path begins at
+    the row: the coalesce hides the name's own index, which SQLite would go through once for each row.
     """
-    few = connection.scalar(select(func.count()).select_from(link.limit(_FEW + 1).subquery()))
+    looked_up = link.path.where(*named(link.column, link.wanted))
+    few = connection.scalar(select(func.count()).select_from(looked_up.limit(_FEW + 1).subquery()))
     if few is not None and few <= _FEW:
-        return column.in_(link)
-    return link.where(same == column).correlate(column.table).exists()
+        return column.in_(looked_up)
+    begun = link.path.where(same == column, *named(func.coalesce(link.column, ""), link.wanted))
+    return begun.correlate(column.table).exists()
 
 
 def _deliveries(

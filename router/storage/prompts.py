@@ -15,7 +15,7 @@ from router.storage.history import change_record
 from router.storage.records import ChangeRecord, Holding, Page, PromptDetail, PromptFilter
 from router.storage.tables import changes, labels, prompts, versions
 
-_MOST_CHANGES: Final = 10_000
+_MOST_CHANGES: Final = 2_000
 """Of one prompt; who held which label before those is not told."""
 
 

@@ -237,10 +237,14 @@ class PlannedFor(Struct, frozen=True, kw_only=True):
 
 
 class EventLine(Struct, frozen=True, kw_only=True):
-    """An event as a list shows it: with what it changed (without contents) and what was planned."""
+    """An event as a list shows it: with what it changed (without contents) and what was planned.
+
+    `matched`: some rule fired for it, or holds it back.
+    """
 
     event: EventRecord
     changes: tuple[Change, ...]
+    matched: bool
     deliveries: tuple[PlannedFor, ...]
 
 

@@ -145,6 +145,11 @@ class Store:
         with self._database.read() as connection:
             return events.batch(connection, of)
 
+    def events_before(self, event: int, limit: int) -> list[Event]:
+        """Return the last `limit` events of that one's prompt that arrived before it, in order."""
+        with self._database.read() as connection:
+            return [events.decoded(stored) for stored in events.before(connection, event, limit)]
+
     def events_routed_with(self, event: int) -> list[Event]:
         """Return the events that were routed in one batch with that one, of its prompt, itself too."""
         with self._database.read() as connection:

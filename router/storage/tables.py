@@ -309,7 +309,7 @@ deliveries = Table(
     Index(None, "rule", "seq"),
     Index(None, "prompt", "seq"),
     Index(None, "status", "seq"),
-    Index(None, "ended_at", "status", "rule", "destination"),
+    Index(None, "status", "ended_at", "rule", "destination"),
     sqlite_autoincrement=True,
 )
 

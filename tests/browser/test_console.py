@@ -10,6 +10,8 @@ from tests.acceptance.test_intake import body
 from tests.browser.conftest import PHONE, TOKEN, log_in
 
 SEEN = 30_000
+LATER = {"createdAt": "2026-11-24T10:09:00.000Z", "updatedAt": "2026-11-24T10:09:00.000Z"}
+OTHER_PAGES = ("/prompts", "/prompts/one?name=checkout/cart", "/rules", "/rules/one?name=promoted", "/playground")
 
 
 def promote(router: RunningRouter) -> None:
@@ -32,6 +34,79 @@ def test_a_dead_delivery_is_found_understood_and_sent_again(page: Page, router: 
     page.get_by_role("button", name="Send again").click()
     expect(page.get_by_role("status")).to_have_text("It will be sent again, under its old key.")
     expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)  # without a reload
+
+
+def test_a_rule_is_mended_in_the_playground_and_the_dead_delivery_sent_again(
+    page: Page, router: RunningRouter, pager: Receiver
+) -> None:
+    promote(router)
+    log_in(page)
+    page.get_by_role("link", name="promoted → pager").click()
+    expect(page.get_by_text('{"error": "summary is too short"}')).to_be_visible()
+    dead = page.url
+    page.get_by_role("link", name="event 1").click()
+    page.get_by_role("button", name="Try it in the playground").click()
+    result = page.get_by_role("region", name="What would happen")
+    expect(result.get_by_text('"summary": "checkout/cart is now v1"')).to_be_visible(timeout=SEEN)
+    rules = page.get_by_label("Rules", exact=False).and_(page.locator("textarea"))
+    before = rules.input_value()
+    rules.fill(before.replace("{{ prompt.name }} is now", "{{ prompt.nme }} is now"))
+    expect(result.get_by_text("The rules have 1 problem")).to_be_visible(timeout=SEEN)
+    mended = before.replace(
+        "is now v{{ prompt.version }}", "is now v{{ prompt.version }}, taken to production by {{ author }}"
+    )
+    rules.fill(mended)
+    expect(result.get_by_text('"summary": "checkout/cart is now v1, taken to production by Ann"')).to_be_visible(
+        timeout=SEEN
+    )
+    assert len(pager.arrived) == 1  # nothing was sent
+
+    whole = router.rules.read_text()
+    router.rules.write_text(whole[: whole.index("[[rules]]")] + mended[mended.index("[[rules]]") :])
+    page.get_by_role("link", name="Rules", exact=True).click()
+    page.get_by_role("button", name="Reload the file").click()
+    expect(page.get_by_role("status")).to_contain_text("what it says is in force")
+    router.post(body("again", {"labels": ["latest", "production"], "version": 2, "id": "v2"} | LATER))
+    eventually(
+        lambda: [one for one in router.deliveries() if one.rule == "promoted" and one.status == "delivered"],
+        "what the mended rule says is long enough",
+    )
+    assert pager.arrived[-1].json["summary"] == "checkout/cart is now v2, taken to production by Ann"
+    pager.script = lambda _: Reply(body=b"paged")  # somebody there lets the old one through
+    page.goto(dead)
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)
+
+
+def test_a_start_is_chosen_without_losing_the_rules(page: Page, router: RunningRouter) -> None:
+    log_in(page)
+    page.get_by_role("link", name="Playground").click()
+    result = page.get_by_role("region", name="What would happen")
+    expect(result.get_by_text("production moved v3 → v4").first).to_be_visible(timeout=SEEN)
+    rules = page.locator("textarea[name=rules]")
+    rules.fill(rules.input_value().replace('name = "all"', 'name = "everything"'))
+    page.get_by_label("Start from").select_option("deleted")
+    expect(result.get_by_text("v3 deleted").first).to_be_visible(timeout=SEEN)
+    expect(result.locator(".rule", has_text="everything")).to_be_visible()
+    page.get_by_label("Known before").select_option("nothing")
+    expect(result.get_by_text("v3 deleted").first).to_be_visible(timeout=SEEN)
+
+
+def test_two_versions_are_chosen_and_compared(page: Page, router: RunningRouter) -> None:
+    router.post(body("v1", {"id": "v1", "labels": ["production"], "prompt": "Hello {{name}}"}))
+    router.post(body("v2", {"id": "v2", "version": 2, "labels": ["latest"], "prompt": "Good day {{name}}"} | LATER))
+    eventually(lambda: [one for one in router.events() if one.id == "v2" and one.status == "routed"], "v2 is routed")
+    log_in(page)
+    page.get_by_role("link", name="Prompts").click()
+    page.get_by_role("link", name="checkout/cart").click()
+    expect(page.get_by_role("img", name="Which version of checkout/cart held which label")).to_be_visible()
+    expect(page.get_by_role("region", name="Text: version 1 against version 2")).to_be_visible()
+    page.get_by_role("combobox", name="From").select_option("2")
+    expect(page.get_by_text("v2 and v2 say the same")).to_be_visible()
+    page.get_by_role("combobox", name="To").select_option("1")
+    expect(page.get_by_role("region", name="Text: version 2 against version 1").locator("ins").first).to_contain_text(
+        "Hello"
+    )
 
 
 def test_the_list_shows_what_arrives_while_somebody_looks(page: Page, router: RunningRouter) -> None:
@@ -112,7 +187,8 @@ def test_every_page_fits_on_a_phone(page: Page, router: RunningRouter) -> None:
     page.set_viewport_size({"width": PHONE, "height": 800})
     log_in(page)
     (dead,) = [one for one in router.deliveries() if one.status == "dead"]
-    for path in ("/", "/events", "/events/1", "/deliveries", f"/deliveries/{dead.key}", "/deliveries/all/retry"):
+    one = f"/deliveries/{dead.key}"
+    for path in ("/", "/events", "/events/1", "/deliveries", one, "/deliveries/all/retry", *OTHER_PAGES):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, path
 
@@ -120,7 +196,7 @@ def test_every_page_fits_on_a_phone(page: Page, router: RunningRouter) -> None:
 def test_whoever_hears_a_page_hears_names_for_everything(page: Page, router: RunningRouter) -> None:
     promote(router)
     log_in(page)
-    for path in ("/", "/events", "/events/1", "/deliveries", "/deliveries/all/retry"):
+    for path in ("/", "/events", "/events/1", "/deliveries", "/deliveries/all/retry", *OTHER_PAGES):
         page.goto(path)
         expect(page.get_by_role("main")).to_have_count(1)
         expect(page.get_by_role("navigation", name="Pages")).to_have_count(1)

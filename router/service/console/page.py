@@ -60,6 +60,11 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"{duration(passed)} ago" if passed > timedelta() else f"in {duration(-passed)}"
 
 
+def is_ahead(moment: datetime, now: datetime) -> bool:
+    """Tell whether people would call it the future."""
+    return moment - now >= timedelta(seconds=1)
+
+
 def duration(length: timedelta) -> str:
     """Return a length of time in its two greatest units' first, as people say it: 3 s, 5 min, 2 h, 4 d."""
     seconds = length.total_seconds()
@@ -102,6 +107,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.tests["ahead_of"] = is_ahead
     environment.filters.update(
         ago=ago, duration=duration, moment=moment, compact=compact, pretty=pretty, cut=cut, count=count
     )

@@ -1,7 +1,7 @@
 """Playground: other rules and any body through the real plan, while somebody types; nothing is sent or stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -31,7 +31,7 @@ from router.service.excerpt import Excerpt, excerpts
 from router.service.playground import LONGEST, opening
 from router.service.rulebook import Loaded, Rulebook
 from router.service.told import MOST_VERDICTS, summary
-from router.storage.records import EventDetail, EventFilter
+from router.storage.records import EventFilter
 from router.storage.store import Store
 
 LONGEST_BODY: Final = 256 * 1024
@@ -43,19 +43,18 @@ SECONDS: Final = 10.0
 
 EVENTS_OFFERED: Final = 20
 MOST_BEFORE: Final = 50
-MOST_BEFORE_BYTES: Final = 2 * 1024 * 1024
 
 BEFORE: Final = {"start": "what came before it", "ledger": "what is known now", "nothing": "nothing"}
 
 
 class Start(Struct, frozen=True, kw_only=True):
-    """What is tried at first: `name` is `event-12` or `sample-created`; `before` are the events that came before."""
+    """What is tried at first: `name` is `event-12` or `sample-created`; `before` gives the events that came before."""
 
     name: str
     body: bytes
     source: str
     at: datetime
-    before: tuple[Event, ...]
+    before: Callable[[], Sequence[Event]]
 
 
 class Sending(Struct, frozen=True, kw_only=True):
@@ -131,32 +130,22 @@ def _start(store: Store, rulebook: Rulebook, name: str) -> Start:
     kind, _, which = name.partition("-")
     if kind == "sample" and which in KINDS:
         source, now = next(iter(rulebook.ruleset.sources)), datetime.now(UTC)
-        before = tuple(decode(msgspec.json.encode(body), source, now) for body in history(which))
-        return Start(name=name, body=msgspec.json.encode(sample(which)), source=source, at=now, before=before)
+
+        def story() -> list[Event]:
+            return [decode(msgspec.json.encode(body), source, now) for body in history(which)]
+
+        return Start(name=name, body=msgspec.json.encode(sample(which)), source=source, at=now, before=story)
     found = store.event(int(which)) if kind == "event" and which.isdecimal() and len(which) < 19 else None
     if found is None:
         raise NotFoundException(f"There is no {name} to start from.")
     event = found.event
     return Start(
-        name=name, body=found.body, source=event.source, at=event.received_at, before=tuple(_before(store, found))
+        name=name,
+        body=found.body,
+        source=event.source,
+        at=event.received_at,
+        before=lambda: store.events_before(event.seq, MOST_BEFORE),
     )
-
-
-def _before(store: Store, found: EventDetail) -> list[Event]:
-    """Return the events of the same prompt that came before, the oldest first, as far as that is little to read."""
-    if found.event.prompt is None:
-        return []
-    wanted = EventFilter(source=found.event.source, prompt=found.event.prompt)
-    events: list[Event] = []
-    size = 0
-    for record in store.events(wanted, limit=MOST_BEFORE, cursor=str(found.event.seq)).items:
-        earlier = store.event(record.seq)
-        size += len(earlier.body) if earlier else 0
-        if earlier is None or size > MOST_BEFORE_BYTES:
-            break
-        if record.status != "quarantined" and record.project_id == found.event.project_id:
-            events.append(decode(earlier.body, record.source, record.received_at))
-    return events[::-1]
 
 
 def _try(store: Store, rulebook: Rulebook, form: dict[str, str]) -> Tried:
@@ -174,7 +163,7 @@ def _try(store: Store, rulebook: Rulebook, form: dict[str, str]) -> Tried:
         event = decode(form["body"].encode(errors="replace"), start.source, start.at)
     except Unintelligible as error:
         return Tried(wrong=f"The body is no webhook body: {error.why}.")
-    before = start.before if form["before"] == "start" else ()
+    before = start.before() if form["before"] == "start" else ()
     known = _known(store, event) if form["before"] == "ledger" else None
     return _tried(preview(loaded.ruleset, event, before, known), loaded)
 

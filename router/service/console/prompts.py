@@ -1,5 +1,6 @@
 """Prompts: who holds which label now, how that came, and how any two versions differ."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -17,10 +18,12 @@ from router.service.console.page import AnyRequest, page, see_other
 from router.service.console.timeline import BAR, LANE, timeline
 from router.service.prompts import PromptHistory, compared, prompt_history, prompt_view
 from router.service.rulebook import Rulebook
-from router.storage.records import PromptFilter
+from router.storage.records import Holding, PromptFilter
 from router.storage.store import Store
 
 PRODUCTION = "production"
+MOST_SHOWN = 50
+"""Versions, and holders of one label, in the tables."""
 
 
 def prompt_pages(store: Store, rulebook: Rulebook) -> Router:
@@ -78,7 +81,9 @@ def prompt_pages(store: Store, rulebook: Rulebook) -> Router:
             history=history,
             prompt=history.prompt,
             holders={held.label: held for held in history.labels if held.now},
+            labels=newest_of_each(history.labels),
             picture=timeline(history, datetime.now(UTC)),
+            versions=history.versions[:MOST_SHOWN],
             lane=LANE,
             bar=BAR,
             old=before,
@@ -89,6 +94,14 @@ def prompt_pages(store: Store, rulebook: Rulebook) -> Router:
         )
 
     return Router("/prompts", route_handlers=[list_prompts, show_prompt])
+
+
+def newest_of_each(labels: Sequence[Holding]) -> list[Holding]:
+    """Return the newest holders of each label: of hundreds nobody reads the table."""
+    shown: dict[str, list[Holding]] = {}
+    for held in labels:
+        shown.setdefault(held.label, []).append(held)
+    return [held for held_by in shown.values() for held in held_by[:MOST_SHOWN]]
 
 
 def _pair(history: PromptHistory) -> tuple[int | None, int | None]:

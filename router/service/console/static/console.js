@@ -22,6 +22,7 @@ function drawChart() {
       width: figure.clientWidth,
       height: 180,
       padding: [8, 8, 0, 0],
+      legend: { live: false },
       cursor: { y: false, points: { show: false } },
       scales: { x: { range: (_, low, high) => [low - 2400, high + 2400] }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 4)] } },
       axes: [

@@ -261,7 +261,7 @@ def upgrade() -> None:
     op.create_index("deliveries_prompt_seq", "deliveries", ["prompt", "seq"])
     op.create_index("deliveries_status_seq", "deliveries", ["status", "seq"])
     op.create_index(
-        "deliveries_ended_at_status_rule_destination", "deliveries", ["ended_at", "status", "rule", "destination"]
+        "deliveries_status_ended_at_rule_destination", "deliveries", ["status", "ended_at", "rule", "destination"]
     )
     op.create_table(
         "labels",
