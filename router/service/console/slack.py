@@ -1,54 +1,24 @@
-"""A Slack message as Slack would show it: blocks and mrkdwn as HTML in which everything from outside is text.
+"""A Slack message as Slack would show it: its blocks as HTML in which everything from outside is text.
 
-https://api.slack.com/reference/surfaces/formatting and https://api.slack.com/reference/block-kit/blocks. Pictures are
-not loaded: nothing in the console comes from elsewhere.
+Source: https://api.slack.com/reference/block-kit/blocks. Pictures are not loaded: nothing in the console comes from
+elsewhere.
 """
 
-import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from router.domain.json import Json
+from router.domain.json import Json, JsonObject
 from router.domain.message import SlackMessage
-
-_TOKEN: Final = re.compile(
-    r"```\n?(?P<block>.*?)```|`(?P<code>[^`\n]+)`|<(?P<link>[^<>\n]+)>|:(?P<emoji>[a-z0-9_+-]+):"
-    r"|(?<![\w*])\*(?P<bold>[^*\n]+)\*(?![\w*])|(?<![\w_])_(?P<italic>[^_\n]+)_(?![\w_])|(?<![\w~])~(?P<gone>[^~\n]+)~(?![\w~])",
-    re.DOTALL,
-)
-_EMOJI: Final = {
-    "warning": "⚠️",
-    "rewind": "⏪",
-    "rocket": "🚀",
-    "tada": "🎉",
-    "white_check_mark": "✅",
-    "x": "❌",
-    "rotating_light": "🚨",
-    "memo": "📝",
-    "wastebasket": "🗑️",
-    "label": "🏷️",
-    "eyes": "👀",
-    "fire": "🔥",
-    "bell": "🔔",
-    "information_source": "ℹ️",
-    "arrow_right": "➡️",
-    "robot_face": "🤖",
-}
+from router.service.console.mrkdwn import link, mrkdwn
 
 
 def slack_html(message: SlackMessage) -> Markup:
     """Return a message's blocks, or its text where it has none."""
     shown = Markup("").join(_block(block) for block in message.blocks) if message.blocks else _paragraphs(message.text)
     return Markup('<div class="slack">{}<div>{}</div></div>').format(_bar(message.color), shown)
-
-
-def mrkdwn(text: str) -> Markup:
-    """Return Slack's markup as HTML."""
-    return Markup("").join(_spans(text))
 
 
 def _bar(colour: str | None) -> Markup:
@@ -64,58 +34,6 @@ def _paragraphs(text: str) -> Markup:
     return Markup('<div class="slack-section">{}</div>').format(mrkdwn(text))
 
 
-def _spans(text: str) -> Iterator[Markup]:
-    end = 0
-    for token in _TOKEN.finditer(text):
-        yield _plain(text[end : token.start()])
-        end = token.end()
-        kind = token.lastgroup
-        said = token[kind] if kind else ""
-        match kind:
-            case "block":
-                yield Markup("<pre>{}</pre>").format(_unescaped(said))
-            case "code":
-                yield Markup("<code>{}</code>").format(_unescaped(said))
-            case "link":
-                yield _link(said)
-            case "emoji":
-                yield _plain(_EMOJI.get(said, token[0]))
-            case "bold":
-                yield Markup("<strong>{}</strong>").format(mrkdwn(said))
-            case "italic":
-                yield Markup("<em>{}</em>").format(mrkdwn(said))
-            case _:
-                yield Markup("<s>{}</s>").format(mrkdwn(said))
-    yield _plain(text[end:])
-
-
-def _plain(text: str) -> Markup:
-    lines = [
-        Markup("<q>{}</q>").format(_unescaped(line.removeprefix("&gt;").removeprefix(">").strip()))
-        if line.startswith(("&gt;", ">"))
-        else escape(_unescaped(line))
-        for line in text.split("\n")
-    ]
-    return Markup("<br>").join(lines)
-
-
-def _unescaped(text: str) -> str:
-    """Slack's own escapes are `&amp;`, `&lt;` and `&gt;`."""
-    return html.unescape(text) if "&" in text else text
-
-
-def _link(said: str) -> Markup:
-    target, _, words = said.partition("|")
-    if target.startswith(("@", "#", "!")):
-        return Markup("<mark>{}</mark>").format(words or target)
-    url = _unescaped(target)
-    if urlsplit(url).scheme not in ("http", "https", "mailto"):
-        return escape(_unescaped(f"<{said}>"))
-    return Markup('<a href="{}" rel="noreferrer noopener" target="_blank">{}</a>').format(
-        url, _unescaped(words or target)
-    )
-
-
 def _block(block: Mapping[str, Json]) -> Markup:
     match block.get("type"):
         case "header":
@@ -128,6 +46,8 @@ def _block(block: Mapping[str, Json]) -> Markup:
             elements = block.get("elements")
             inner = list(map(_text, elements)) if isinstance(elements, list) else []
             return Markup('<div class="slack-context">{}</div>').format(Markup(" ").join(inner))
+        case "rich_text":
+            return Markup("").join(map(_rich, _objects(block.get("elements"))))
         case "divider":
             return Markup("<hr>")
         case "actions":
@@ -151,3 +71,49 @@ def _text(value: Json) -> Markup:
         return Markup("[picture: {}]").format(str(value.get("alt_text", "")))
     text = str(value.get("text", ""))
     return mrkdwn(text) if value.get("type") == "mrkdwn" else Markup("<br>").join(map(escape, text.split("\n")))
+
+
+# ---- rich text
+
+
+def _rich(part: JsonObject) -> Markup:
+    elements = _objects(part.get("elements"))
+    match part.get("type"):
+        case "rich_text_list":
+            items = Markup("").join(Markup("<li>{}</li>").format(_inline(item)) for item in elements)
+            return Markup("<ul>{}</ul>").format(items)
+        case "rich_text_quote":
+            return Markup('<div class="slack-section"><q>{}</q></div>').format(_inline(part))
+        case "rich_text_preformatted":
+            return Markup("<pre>{}</pre>").format(_inline(part, lines=False))
+        case _:
+            return Markup('<div class="slack-section">{}</div>').format(_inline(part))
+
+
+def _inline(part: JsonObject, *, lines: bool = True) -> Markup:
+    """Return the elements in a part as they stand in one line; `lines`: a line break is one in HTML, too."""
+    return Markup("").join(_element(element, lines=lines) for element in _objects(part.get("elements")))
+
+
+def _element(element: JsonObject, *, lines: bool) -> Markup:
+    said = str(element.get("text", ""))
+    shown = Markup("<br>").join(map(escape, said.split("\n"))) if lines else escape(said)
+    if element.get("type") == "link":
+        shown = link(str(element.get("url", "")), said)
+    style = element.get("style")
+    for name in style if isinstance(style, Mapping) else ():
+        if name in _STYLES:
+            shown = _STYLES[name](shown)
+    return shown
+
+
+_STYLES: Final[Mapping[str, Callable[[Markup], Markup]]] = {
+    "bold": lambda inner: Markup("<strong>{}</strong>").format(inner),
+    "italic": lambda inner: Markup("<em>{}</em>").format(inner),
+    "strike": lambda inner: Markup("<s>{}</s>").format(inner),
+    "code": lambda inner: Markup("<code>{}</code>").format(inner),
+}
+
+
+def _objects(value: Json) -> list[JsonObject]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
