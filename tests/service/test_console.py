@@ -44,7 +44,7 @@ async def pages(told: Asked) -> dict[str, httpx.Response]:
     waiting = ["/"]
     while waiting:
         path = waiting.pop()
-        if path in found or not path.startswith("/") or re.search(r"/(body|test)(\?|$)", path):
+        if path in found or not re.match(r"/(?!api/)", path) or re.search(r"/(body|test)(\?|$)", path):
             continue
         found[path] = await told.browser.get(path)
         waiting += [link.partition("#")[0] for link in Markup(found[path].text).links if link.startswith("/")]

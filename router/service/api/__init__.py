@@ -52,7 +52,14 @@ def api(service: "Service", token: Text) -> Router:
 
 
 def finish_document(app: Litestar) -> None:
-    """Say in the OpenAPI document of `app` what the framework does not: where unknown fields are refused."""
+    """Say in the OpenAPI document of `app` what the framework does not.
+
+    Where unknown fields are refused, and what each route does: the framework makes a title of the function's name.
+    """
+    for path in (app.openapi_schema.paths or {}).values():
+        for operation in (path.get, path.post):
+            if operation is not None and operation.description:
+                operation.summary = operation.description.partition("\n")[0].rstrip(".")
     components = app.openapi_schema.components
     assert isinstance(components, Components)
     for name in STRICT:

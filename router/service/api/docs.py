@@ -13,13 +13,15 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>API of langfuse-router</title>
 <link rel="icon" href="/static/icon.svg">
 <link rel="stylesheet" href="/static/vendor/swagger-ui.css">
+<link rel="stylesheet" href="/static/docs.css">
 <script defer src="/static/vendor/swagger-ui-bundle.js"></script>
 <script defer src="/static/docs.js"></script>
 </head>
-<body><main id="viewer"></main></body>
+<body><p class="back"><a href="/">To the console</a></p><main id="viewer"></main></body>
 </html>
 """
 
