@@ -13,7 +13,7 @@ from router.service.console.session import TRIES_A_MINUTE
 from tests.acceptance.receivers import Reply
 from tests.service.conftest import HOOK, TOKEN, Asked, eventually
 
-HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(1)> {{ 7*7 }} {% raw %} </pre> ``` 'x'"""
+HOSTILE = """<script>alert(1)</script>"><img src=x onerror=alert(1)> {{ 7777*7777 }} {% raw %} </pre> ``` 'x'"""
 
 
 class Markup(HTMLParser):
@@ -163,7 +163,7 @@ async def test_prompts_are_text_wherever_they_show(asked: Asked) -> None:
         assert answer.status_code == 200, path
         assert "<script>alert" not in answer.text, path
         assert Markup(answer.text).inline == [], path
-        assert "49" not in re.findall(r"\{\{ 7\*7 \}\}|\b49\b", answer.text), path
+        assert "60481729" not in answer.text, path
 
 
 async def test_an_event_shows_words_diff_verdicts_and_deliveries(asked: Asked) -> None:
