@@ -30,7 +30,7 @@ STATISTICS: Final = {
         "deliveries_rule_seq": f"{_MANY} 50000 1",
         "deliveries_prompt_seq": f"{_MANY} 1000 1",
         "deliveries_status_seq": f"{_MANY} 200000 1",
-        "deliveries_ended_at_status_rule_destination": f"{_MANY} 1 1 1 1",
+        "deliveries_status_ended_at_rule_destination": f"{_MANY} 200000 1 1 1",
     },
     "firing_changes": {
         "firing_changes_held": "1000 100 10",
