@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.acceptance.receivers import Receiver, Reply
 from tests.acceptance.running import RunningRouter
+
+expect.set_options(timeout=60_000)  # the machines are slow and shared
 
 TOKEN: Final = "let me in"
 PHONE: Final = 390

@@ -9,7 +9,6 @@ from tests.acceptance.running import RunningRouter, eventually
 from tests.acceptance.test_intake import body
 from tests.browser.conftest import PHONE, TOKEN, log_in
 
-SEEN = 30_000
 LATER = {"createdAt": "2026-11-24T10:09:00.000Z", "updatedAt": "2026-11-24T10:09:00.000Z"}
 OTHER_PAGES = ("/prompts", "/prompts/one?name=checkout/cart", "/rules", "/rules/one?name=promoted", "/playground")
 
@@ -33,7 +32,7 @@ def test_a_dead_delivery_is_found_understood_and_sent_again(page: Page, router: 
     pager.script = lambda _: Reply(body=b"paged")
     page.get_by_role("button", name="Send again").click()
     expect(page.get_by_role("status")).to_have_text("It will be sent again, under its old key.")
-    expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)  # without a reload
+    expect(page.locator("#state .status").first).to_have_text("delivered")  # without a reload
 
 
 def test_a_rule_is_mended_in_the_playground_and_the_dead_delivery_sent_again(
@@ -47,18 +46,16 @@ def test_a_rule_is_mended_in_the_playground_and_the_dead_delivery_sent_again(
     page.get_by_role("link", name="event 1").click()
     page.get_by_role("button", name="Try it in the playground").click()
     result = page.get_by_role("region", name="What would happen")
-    expect(result.get_by_text('"summary": "checkout/cart is now v1"')).to_be_visible(timeout=SEEN)
+    expect(result.get_by_text('"summary": "checkout/cart is now v1"')).to_be_visible()
     rules = page.get_by_label("Rules", exact=False).and_(page.locator("textarea"))
     before = rules.input_value()
     rules.fill(before.replace("{{ prompt.name }} is now", "{{ prompt.nme }} is now"))
-    expect(result.get_by_text("The rules have 1 problem")).to_be_visible(timeout=SEEN)
+    expect(result.get_by_text("The rules have 1 problem")).to_be_visible()
     mended = before.replace(
         "is now v{{ prompt.version }}", "is now v{{ prompt.version }}, taken to production by {{ author }}"
     )
     rules.fill(mended)
-    expect(result.get_by_text('"summary": "checkout/cart is now v1, taken to production by Ann"')).to_be_visible(
-        timeout=SEEN
-    )
+    expect(result.get_by_text('"summary": "checkout/cart is now v1, taken to production by Ann"')).to_be_visible()
     assert len(pager.arrived) == 1  # nothing was sent
 
     whole = router.rules.read_text()
@@ -75,21 +72,21 @@ def test_a_rule_is_mended_in_the_playground_and_the_dead_delivery_sent_again(
     pager.script = lambda _: Reply(body=b"paged")  # somebody there lets the old one through
     page.goto(dead)
     page.get_by_role("button", name="Send again").click()
-    expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)
+    expect(page.locator("#state .status").first).to_have_text("delivered")
 
 
 def test_a_start_is_chosen_without_losing_the_rules(page: Page, router: RunningRouter) -> None:
     log_in(page)
     page.get_by_role("link", name="Playground").click()
     result = page.get_by_role("region", name="What would happen")
-    expect(result.get_by_text("production moved v3 → v4").first).to_be_visible(timeout=SEEN)
+    expect(result.get_by_text("production moved v3 → v4").first).to_be_visible()
     rules = page.locator("textarea[name=rules]")
     rules.fill(rules.input_value().replace('name = "all"', 'name = "everything"'))
     page.get_by_label("Start from").select_option("deleted")
-    expect(result.get_by_text("v3 deleted").first).to_be_visible(timeout=SEEN)
+    expect(result.get_by_text("v3 deleted").first).to_be_visible()
     expect(result.locator(".rule", has_text="everything")).to_be_visible()
     page.get_by_label("Known before").select_option("nothing")
-    expect(result.get_by_text("v3 deleted").first).to_be_visible(timeout=SEEN)
+    expect(result.get_by_text("v3 deleted").first).to_be_visible()
 
 
 def test_two_versions_are_chosen_and_compared(page: Page, router: RunningRouter) -> None:
@@ -114,7 +111,7 @@ def test_the_list_shows_what_arrives_while_somebody_looks(page: Page, router: Ru
     page.get_by_role("link", name="Events", exact=True).click()
     expect(page.get_by_text("No events yet")).to_be_visible()
     promote(router)
-    expect(page.get_by_role("link", name="checkout/cart")).to_be_visible(timeout=SEEN)
+    expect(page.get_by_role("link", name="checkout/cart")).to_be_visible()
     page.get_by_role("button", name="Stop following").click()
     expect(page.get_by_role("button", name="Follow live")).to_be_visible()
 
@@ -166,7 +163,7 @@ def test_everything_can_be_done_from_the_keyboard(page: Page, router: RunningRou
     pager.script = lambda _: Reply(body=b"paged")
     tab_to(page, "Send again")
     page.keyboard.press("Enter")
-    expect(page.locator("#state .status").first).to_have_text("delivered", timeout=SEEN)
+    expect(page.locator("#state .status").first).to_have_text("delivered")
 
 
 def tab_to(page: Page, name: str) -> None:
