@@ -7,7 +7,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, event, make_url, text
@@ -37,13 +37,20 @@ _POSTGRES_ANSWER_MS: Final = 15_000
 
 
 class Database:
-    """An open database: `writes` and `reads` are two views of one pool. `close` gives everything back."""
+    """An open database. `close` gives everything back.
 
-    def __init__(self, engine: Engine, lock: int | None) -> None:
+    `writes` and `reads` are two views of one pool. What goes through `inserts` need not be all or nothing, and can be
+    done again: with PostgreSQL each statement is a transaction of its own, on a connection of which nobody asks before
+    whether it is still there. That saves three of four ways there and back.
+    """
+
+    def __init__(self, engine: Engine, inserts: Engine | None, lock: int | None) -> None:
+        """`inserts` None: `writes` serves."""
         self._engine = engine
         self._lock = lock
         self._checked = False
         self.writes = engine.execution_options(router_writes=True)
+        self.inserts = inserts or self.writes
         # one moment for all statements of a reader; SQLite's readers have that anyway
         self.reads = engine if _is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -78,6 +85,7 @@ class Database:
         """Look at the schema as soon as the server answers; until it will do, nothing works."""
 
         @event.listens_for(self._engine, "connect", once=False)
+        @event.listens_for(self.inserts, "connect", once=False)
         def check(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
             if self._checked:
                 return
@@ -103,6 +111,7 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        self.inserts.dispose()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -122,7 +131,7 @@ def open_database(url: str, *, serve: bool = False, migrate: bool = False, patie
     if sqlite:
         _check_path(where, create=serve or migrate)
         lock = _take_lock(where) if serve else None
-    database = Database(_engine(where), lock)
+    database = Database(_engine(where), None if sqlite else _postgres(where, isolation_level="AUTOCOMMIT"), lock)
     try:
         if migrate or (serve and sqlite):
             _upgrade(database.writes)
@@ -242,8 +251,12 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    return _postgres(url, pool_pre_ping=True)
+
+
+def _postgres(url: URL, **options: Any) -> Engine:
     try:
-        engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(url))
+        engine = sqlalchemy.create_engine(url, connect_args=_postgres_arguments(url), **options)
     except ModuleNotFoundError as error:
         raise StoreError("postgresql:// needs psycopg: pip install 'langfuse-router[postgres]'") from error
     event.listen(engine, "connect", _prepare_postgres)

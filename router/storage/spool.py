@@ -28,7 +28,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         """Open the file, which is made as needed. Raises StoreError."""
         self._database = open_database(f"sqlite:///{path}", serve=True)
-        self._writer = Writer(self._database.writes)
+        self._writer = Writer(self._database.writes, self._database.inserts)
 
     def __enter__(self) -> "Spool":
         return self

@@ -72,7 +72,7 @@ class Store:
 
     def __init__(self, opened: database.Database) -> None:
         self._database = opened
-        self._writer = Writer(opened.writes)
+        self._writer = Writer(opened.writes, opened.inserts)
         self._name = uuid.uuid4().hex
 
     @classmethod

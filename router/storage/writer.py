@@ -37,8 +37,10 @@ class Writer:
     handed over is done even if nobody waits for it any more: the futures cannot be cancelled.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, inserts: Engine) -> None:
+        """`inserts`: for events, of which each stands by itself."""
         self._engine = engine
+        self._inserts = inserts
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
@@ -118,14 +120,16 @@ class Writer:
             try:
                 return self._attempt(units)
             except DBAPIError as error:
-                if not _is_deadlock(error):
-                    raise
+                lost = error.connection_invalidated and all(isinstance(unit, _Intake) for unit in units)
+                if not lost and not _is_deadlock(error):
+                    raise  # of an event it can be asked again whether it is there; who knows what became of a job
         return self._attempt(units)
 
     def _attempt(self, units: "Sequence[_Unit]") -> list[Exception | None]:
         """Run the units for a moment, and commit. Return for each why it failed alone."""
         if len(units) == 1:  # there is nobody to protect from it: its transaction is savepoint enough
-            return [_run(units[0], self._engine.begin)]
+            engine = self._inserts if isinstance(units[0], _Intake) else self._engine
+            return [_run(units[0], engine.begin)]
         end = time.monotonic() + _MOMENT
         failures: list[Exception | None] = []
         with self._engine.begin() as connection:

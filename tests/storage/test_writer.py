@@ -117,7 +117,7 @@ def test_a_lost_connection_is_survived(postgresql: str) -> None:
 
 def test_replicas_that_want_each_others_rows_both_get_them(postgresql: str) -> None:
     one, other = open_database(postgresql), open_database(postgresql)
-    writers = Writer(one.writes), Writer(other.writes)
+    writers = Writer(one.writes, one.inserts), Writer(other.writes, other.inserts)
     writers[0].submit(
         lambda it: it.execute(text("INSERT INTO troubles VALUES ('a', '', 0, 0), ('b', '', 0, 0)"))
     ).result()
