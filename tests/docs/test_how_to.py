@@ -78,6 +78,12 @@ def test_they_do_what_the_tests_of_the_page_say(page: str, tmp_path: Path) -> No
     assert {result.test.name: result.failures for result in results if result.failures} == {}
 
 
+def test_the_index_has_every_page() -> None:
+    index = (DOCS / "README.md").read_text()
+    pages = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    assert set(re.findall(r"\]\(([\w/.-]+\.md)\)", index)) == pages - {"README.md"}
+
+
 EVERY: Final = sorted(DOCS.rglob("*.md"))
 COMMAND: Final = re.compile(r"^ *\$ ((?:.*\\\n)*.*)", re.MULTILINE)
 
