@@ -16,6 +16,7 @@ from litestar.types import ASGIApp
 from router.domain.problem import RouterError
 from router.service.app import Service, admin_app, public_app
 from router.service.control import listening
+from router.service.heads import BoundedHeads
 from router.service.outside import Disk
 from router.service.systemd import Supervisor, status_line
 from router.service.watch import watch
@@ -166,6 +167,7 @@ def _server(app: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
+            http=BoundedHeads,
             log_config=None,
             access_log=False,
             lifespan="on",
