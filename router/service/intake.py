@@ -7,6 +7,7 @@ of arrival. Until the spool is empty, what arrives goes behind what waits in it.
 import asyncio
 import contextlib
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -32,7 +33,7 @@ CROWD: Final = 4
 """So many events at once are a rush: for a moment everything else gives way."""
 
 RUSH: Final = 0.05
-"""Seconds for which a rush is taken to go on."""
+"""Seconds for which a rush is taken to go on after its last commit."""
 
 LONGEST_WAY: Final = 0.25
 """Seconds for which others give way, however long the rush: what came in has to go out, too."""
@@ -64,7 +65,7 @@ class Intake:
         loop = asyncio.get_running_loop()
         until = loop.time() + LONGEST_WAY
         while (now := loop.time()) < min(self._rush_until, until):  # noqa: ASYNC110 -- the clock is what ends it
-            await asyncio.sleep(min(self._rush_until, until) - now)
+            await asyncio.sleep(min(self._rush_until - now, until - now, RUSH))
 
     def spooled(self) -> int:
         """Count what is in the spool; may take a moment."""
@@ -96,9 +97,13 @@ class Intake:
     async def _commit(self) -> None:
         while self._arrived:
             group, self._arrived = self._arrived, []
-            if len(group) >= CROWD:
-                self._rush_until = asyncio.get_running_loop().time() + RUSH
+            rushing = len(group) >= CROWD
+            if rushing:
+                # a commit that takes long must not end it: then everything else would come in between, too
+                self._rush_until = math.inf
             results = await self._store_or_spool([event for event, _ in group])
+            if rushing:
+                self._rush_until = asyncio.get_running_loop().time() + RUSH
             for (_, answer), result in zip(group, results, strict=True):
                 if answer.done():  # whoever asked went away
                     continue
