@@ -332,6 +332,26 @@ def test_a_label_that_moved_and_then_went_is_removed_once() -> None:
     assert removed == [4]
 
 
+def test_a_label_that_moved_before_its_new_version_was_deleted_is_removed_once() -> None:
+    """The gain has no webhook: Langfuse read the row after it was gone."""
+    known = after(
+        [
+            prompt_event("created", 1, ["production"], updated=1),
+            prompt_event("created", 3, ["latest"], updated=2),
+            prompt_event("created", 4, ["latest"], updated=3),
+        ]
+    )
+    found = derive(
+        known,
+        [
+            prompt_event("updated", 1, [], updated=6, sent=8),
+            prompt_event("deleted", 3, ["production"], updated=7, sent=8),
+        ],
+    )
+    (deleted,) = acted_on(found)
+    assert (deleted.action, deleted.labels_removed) == ("deleted", ("production",))
+
+
 def test_latest_is_not_removed_while_a_version_may_be_left() -> None:
     deleted = prompt_event("deleted", 4, ["latest"], updated=10, sent=40)
     (change,) = acted_on(derive(after(V3_IN_PRODUCTION), [deleted]))

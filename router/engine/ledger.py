@@ -369,8 +369,8 @@ class _Fold:
             first_sight = before is None or before.labels is None or _is_told_now(before, stamp)
             unsure = event.action == "updated" and first_sight
             draft.assumed = tags_assumed or (unsure and any(last_held[label] is None for label in gained))
-            self.resolve(place, gained)
             self.infer_before(id, gained)
+        self.resolve(place, gained)  # a deletion, too, may be all that shows where a label went
         changed = draft.created or draft.deleted or draft.gained or draft.lost or draft.tags_gained or draft.tags_lost
         self.statuses[event.id] = status = self.status(draft, before, stamp)
         return draft if changed or status[0] == "quiet" else None
