@@ -277,6 +277,16 @@ def test_a_tag_edit_is_told_even_if_only_a_deleted_version_shows_it_yet() -> Non
     assert [change.tags_gained for change in acted_on(other)] == [("new",)]
 
 
+def test_tags_that_only_a_deleted_version_showed_are_told_with_the_next_version() -> None:
+    known = after(
+        [prompt_event("created", 1, ["latest"], updated=1)],
+        [prompt_event("deleted", 1, ["latest"], updated=1, sent=3)],
+        [prompt_event("updated", 1, ["latest"], tags=["a"], updated=2, sent=4)],
+    )
+    (created,) = derive(known, [prompt_event("created", 3, ["latest"], tags=["a"], updated=2, sent=4)]).changes
+    assert created.tags_gained == ("a",)
+
+
 def test_who_inherits_latest_is_told_once() -> None:
     versions = [prompt_event("created", n, ["latest"], updated=n) for n in (1, 2)]
     deleted = prompt_event("deleted", 2, ["latest"], updated=2, sent=5)

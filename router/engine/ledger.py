@@ -423,13 +423,14 @@ class _Fold:
         stamp = event.stamp
         if event.action == "deleted" or snapshot.tags is None:
             return (), (), False
-        if self.tags is not None and (stamp, sorted(snapshot.tags)) <= (self.tags.as_of, sorted(self.tags.tags)):
-            return (), (), False
-        self.tags = TagsFact(snapshot.tags, stamp)
+        if self.tags is None or (stamp, sorted(snapshot.tags)) > (self.tags.as_of, sorted(self.tags.tags)):
+            self.tags = TagsFact(snapshot.tags, stamp)
+        after = self.tags_in_force()
+        if before is not None and after is not None:
+            # also where this is older than what is known: it may be the first version again after all were deleted
+            return tuple(sorted(after - before)), tuple(sorted(before - after)), False
         if not self.exists():
             return (), (), False
-        if before is not None:
-            return tuple(sorted(snapshot.tags - before)), tuple(sorted(before - snapshot.tags)), False
         if event.action == "created" and snapshot.version > 1:
             return (), (), False  # a new version takes over the tags of the one before, which we never saw
         return tuple(sorted(snapshot.tags)), (), event.action == "updated" and bool(snapshot.tags)
