@@ -14,7 +14,7 @@ demo: .venv/.ready
 	$(BIN)/langfuse-router demo
 
 test: .venv/.ready
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 # the property tests, a hundred times as long
 test-long: .venv/.ready
