@@ -11,11 +11,12 @@ from router.domain.json import Json
 from router.domain.message import DestinationType, GithubCommit, Message
 from router.engine.context import Context
 from router.engine.rulesfile import ACTION_KEYS
+from router.engine.rulesfile.positions import Path
 from router.engine.suggest import suggestion
 from router.engine.template import MAX_OUTPUT, Expression, Template, TemplateError, compile_expression
-from router.engine.to import compile_to
+from router.engine.to import Faults, compile_to
 from router.engine.writers import Writer, is_ordered, writer_of
-from router.engine.writers.reader import Faults, NotAString, Path, Reader, compact, string
+from router.engine.writers.reader import NotAString, Reader, compact, string
 from router.engine.writers.scene import MessageError, Scene, thread_of
 
 LONGEST_NAME: Final = 200

@@ -11,8 +11,8 @@ from router.engine.index import Index
 from router.engine.match import Vocabulary, compile_match, compile_matches
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.rulesfile import RulesFile, RuleSpec
+from router.engine.rulesfile.positions import Path
 from router.engine.trial import try_rules
-from router.engine.writers.reader import Path
 
 
 def compile_ruleset(file: RulesFile) -> Ruleset:

@@ -1,7 +1,7 @@
 """Takes an action's keys, laid over its destination's defaults."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import cast
 
 import msgspec
 
@@ -9,11 +9,9 @@ from router.domain.destination import AnyDestination
 from router.domain.json import Json
 from router.engine.defaults import merge, plain
 from router.engine.rulesfile import ACTION_KEYS
-from router.engine.rulesfile.positions import Line, has
+from router.engine.rulesfile.positions import Line, Path, has
 from router.engine.template import Channel, Template, TemplateError, Tree, TreeErrors, compile_template, compile_tree
-
-Path: TypeAlias = tuple[str | int, ...]
-Faults: TypeAlias = list[tuple[Path, str]]
+from router.engine.to import Faults
 
 
 class NotAString(ValueError):
