@@ -56,7 +56,7 @@ class Settling:
 
     async def _store_group(self, group: Sequence[Settlement]) -> Sequence[Settled | Exception | None]:
         try:
-            return await asyncio.wrap_future(self._store.settle_all(group))
+            return await asyncio.wrap_future(self._store.settle(group))
         except StoreUnavailable as error:
             last = max(settlement.claim.lease_until for settlement in group)
             if self._stopping or datetime.now(UTC) >= last:

@@ -194,19 +194,6 @@ def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
     return list(map(_stored, rows))
 
 
-def routed_with(connection: Connection, seq: int) -> list[Event]:
-    """Return the events that were routed in one batch with the one of that number, itself too, in order of arrival."""
-    the = events.alias("the")
-    same = and_(
-        the.c.source == events.c.source,
-        the.c.project_id == events.c.project_id,
-        the.c.prompt == events.c.prompt,
-        the.c.routed_at == events.c.routed_at,
-    )
-    query = select(*_STORED).join(the, same).where(the.c.seq == seq).order_by(events.c.seq)
-    return [decoded(_stored(row)) for row in connection.execute(query)]
-
-
 def decoded(stored: StoredEvent) -> Event:
     """Return what an event says that was understood when it came."""
     event = decode(stored.body, stored.source, stored.received_at, origin=stored.origin)

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import select
 
 from router.domain.change import Change
-from router.domain.delivery import Answer, Claim, DeliveryStatus, Thread
+from router.domain.delivery import Claim, DeliveryStatus, Thread
 from router.domain.event import Content, Event, PromptKey
 from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
@@ -43,7 +43,7 @@ from router.storage import (
 from router.storage.activity import DestinationCount, Hour, RuleCount, SourceCount
 from router.storage.bell import Call
 from router.storage.changes import ChangeFilter
-from router.storage.deliveries import GivenUp, Settled, SettledStatus, Settlement, Wanted
+from router.storage.deliveries import GivenUp, Settled, Settlement, Wanted
 from router.storage.events import NewEvent, Receipt, StoredEvent, WaitingBatch
 from router.storage.held import Held, Telling, Window
 from router.storage.looks import Progress
@@ -149,11 +149,6 @@ class Store:
         """Return the last `limit` events of that one's prompt that arrived before it, in order."""
         with self._database.read() as connection:
             return [events.decoded(stored) for stored in events.before(connection, event, limit)]
-
-    def events_routed_with(self, event: int) -> list[Event]:
-        """Return the events that were routed in one batch with that one, of its prompt, itself too."""
-        with self._database.read() as connection:
-            return events.routed_with(connection, event)
 
     def heard_at(self, source: str) -> datetime | None:
         """Return when the last webhook of a source came; None: none is known."""
@@ -287,24 +282,7 @@ class Store:
         """Take due deliveries of those destinations, as far as breaker, pause, rate and order allow."""
         return self._writer.submit(lambda connection: deliveries.claim(connection, wanted))
 
-    def settle(
-        self,
-        claim: Claim,
-        answer: Answer,
-        *,
-        final: SettledStatus,
-        reason: str | None = None,
-        next_due: timedelta | None = None,
-        pause: timedelta | None = None,
-        begins: Thread | None = None,
-    ) -> Future[Settled | None]:
-        """Record how one attempt ended, as `settle_all` does."""
-        one = Settlement(
-            claim=claim, answer=answer, final=final, reason=reason, next_due=next_due, pause=pause, begins=begins
-        )
-        return self._writer.submit(lambda connection: deliveries.settle(connection, [one])[0])
-
-    def settle_all(self, settlements: Sequence[Settlement]) -> Future[list[Settled | None]]:
+    def settle(self, settlements: Sequence[Settlement]) -> Future[list[Settled | None]]:
         """Record how attempts ended; None: that claim was outdated and nothing was changed."""
         return self._writer.submit(lambda connection: deliveries.settle(connection, settlements))
 

@@ -14,7 +14,7 @@ from router.domain.ledger import LabelFact, Ledger, TagsFact, VersionFact
 from router.domain.message import DestinationType, LogMessage, Message
 from router.domain.routing import ClauseVerdict, Firing, Routing, RuleVerdict, SettledEvent
 from router.storage.clock import duration_ms
-from router.storage.deliveries import Settled, SettledStatus, Wanted
+from router.storage.deliveries import Settled, SettledStatus, Settlement, Wanted
 from router.storage.destinations import gate_of, save
 from router.storage.events import NewEvent
 from router.storage.store import Store
@@ -171,13 +171,28 @@ def wanted(
     return Wanted(type=type, most=most, lease=lease, max_age=max_age, rate=rate)
 
 
+def end(
+    store: Store,
+    claim: Claim,
+    answer: Answer,
+    *,
+    final: SettledStatus,
+    reason: str | None = None,
+    next_due: timedelta | None = None,
+    pause: timedelta | None = None,
+) -> Settled | None:
+    """Record how one attempt ended."""
+    one = Settlement(claim=claim, answer=answer, final=final, reason=reason, next_due=next_due, pause=pause)
+    return store.settle([one]).result()[0]
+
+
 def settle(store: Store, claim: Claim, outcome: Outcome, wait: timedelta = timedelta()) -> Settled | None:
     """Record how an attempt ended, as the worker would."""
     final: SettledStatus = "retrying"
     if isinstance(outcome, Accepted | Rejected):
         final = "delivered" if isinstance(outcome, Accepted) else "dead"
     pause = outcome.after if isinstance(outcome, Retry) else None
-    return store.settle(claim, Answer(outcome=outcome), final=final, next_due=wait, pause=pause).result()
+    return end(store, claim, Answer(outcome=outcome), final=final, next_due=wait, pause=pause)
 
 
 def pass_time(store: Store, duration: timedelta) -> None:

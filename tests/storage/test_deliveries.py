@@ -7,7 +7,7 @@ from router.domain.delivery import Accepted, Answer, Refused, Rejected, Retry
 from router.domain.message import LogMessage
 from router.storage.records import DeliveryFilter, DeliveryRecord
 from router.storage.store import Store
-from tests.storage.make import LEASE, claim_all, delivery, enqueue, wanted
+from tests.storage.make import LEASE, claim_all, delivery, end, enqueue, wanted
 
 ACCEPTED = Answer(outcome=Accepted(), status=200, excerpt="ok\0")
 FAILED = Answer(outcome=Retry("HTTP 503"), status=503)
@@ -43,21 +43,21 @@ def test_only_named_destinations_of_the_same_type_are_claimed_up_to_their_limit(
 def test_a_delivered_delivery_stays_delivered(store: Store) -> None:
     enqueue(store, delivery())
     (claim,) = claim_all(store)
-    assert store.settle(claim, ACCEPTED, final="delivered").result()
+    assert end(store, claim, ACCEPTED, final="delivered")
     shown = store.delivery("k-1")
     assert shown is not None
     assert shown.delivery.status == "delivered"
     assert shown.delivery.ended_at is not None
     (attempt,) = shown.attempts
     assert (attempt.number, attempt.outcome, attempt.status, attempt.excerpt) == (1, "accepted", 200, "ok␀")
-    assert not store.settle(claim, FAILED, final="retrying").result()
+    assert not end(store, claim, FAILED, final="retrying")
     assert record(store).status == "delivered"
 
 
 def test_a_retried_delivery_is_due_after_its_wait(store: Store) -> None:
     enqueue(store, delivery())
     (claim,) = claim_all(store)
-    store.settle(claim, FAILED, final="retrying", next_due=LATER).result()
+    end(store, claim, FAILED, final="retrying", next_due=LATER)
     assert record(store).reason == "HTTP 503"
     assert claim_all(store) == []
     assert LATER - timedelta(minutes=1) < store.due_destinations({"team": wanted()})["team"] <= LATER
@@ -66,7 +66,7 @@ def test_a_retried_delivery_is_due_after_its_wait(store: Store) -> None:
 def test_a_delivery_can_end_for_a_reason_of_its_own(store: Store) -> None:
     enqueue(store, delivery())
     (claim,) = claim_all(store)
-    store.settle(claim, FAILED, final="dead", reason="gave up: HTTP 503").result()
+    end(store, claim, FAILED, final="dead", reason="gave up: HTTP 503")
     shown = store.delivery("k-1")
     assert shown is not None
     assert (shown.delivery.reason, shown.attempts[0].reason) == ("gave up: HTTP 503", "HTTP 503")
@@ -77,7 +77,7 @@ def test_attempts_count_up(store: Store) -> None:
     for number in (1, 2, 3):
         (claim,) = claim_all(store)
         assert claim.attempt == number
-        store.settle(claim, FAILED, final="retrying", next_due=AT_ONCE).result()
+        end(store, claim, FAILED, final="retrying", next_due=AT_ONCE)
     shown = store.delivery("k-1")
     assert shown is not None
     assert [attempt.number for attempt in shown.attempts] == [1, 2, 3]
@@ -86,7 +86,7 @@ def test_attempts_count_up(store: Store) -> None:
 def test_a_refusal_does_not_use_up_an_attempt(store: Store) -> None:
     enqueue(store, delivery())
     (claim,) = claim_all(store)
-    store.settle(claim, Answer(outcome=Refused("HTTP 401"), status=401), final="pending", next_due=AT_ONCE).result()
+    end(store, claim, Answer(outcome=Refused("HTTP 401"), status=401), final="pending", next_due=AT_ONCE)
     store.put_in_force({"team": "log"}, ["team"]).result()
     (again,) = claim_all(store)
     assert (again.attempt, again.fence) == (1, 2)
@@ -99,7 +99,7 @@ def test_released_claims_are_as_if_they_had_never_been_made(store: Store) -> Non
     assert (record(store).status, record(store).attempts) == ("pending", 0)
     (again,) = claim_all(store)
     assert again.attempt == 1
-    assert not store.settle(claims[0], ACCEPTED, final="delivered").result()
+    assert not end(store, claims[0], ACCEPTED, final="delivered")
     store.release(claims).result()
     assert record(store).status == "sending"
     shown = store.delivery("k-1")
@@ -113,9 +113,9 @@ def test_a_lost_claim_is_made_again_and_its_late_word_changes_nothing(store: Sto
     (again,) = claim_all(store)
     assert (again.attempt, again.fence) == (2, 2)
     late = Answer(outcome=Rejected("HTTP 400"), status=400)
-    assert not store.settle(lost, late, final="dead", pause=LATER).result()
+    assert not end(store, lost, late, final="dead", pause=LATER)
     assert record(store).status == "sending"
-    assert store.settle(again, ACCEPTED, final="delivered").result()
+    assert end(store, again, ACCEPTED, final="delivered")
     shown = store.delivery("k-1")
     assert shown is not None
     assert [attempt.outcome for attempt in shown.attempts] == ["lost", "accepted"]
@@ -124,13 +124,13 @@ def test_a_lost_claim_is_made_again_and_its_late_word_changes_nothing(store: Sto
 def test_an_expired_claim_nobody_took_over_can_still_be_settled(store: Store) -> None:
     enqueue(store, delivery())
     (claim,) = claim_all(store, lease=timedelta())
-    assert store.settle(claim, ACCEPTED, final="delivered").result()
+    assert end(store, claim, ACCEPTED, final="delivered")
 
 
 def test_a_paused_destination_gives_nothing_and_another_is_not_delayed(store: Store) -> None:
     enqueue(store, delivery("a", action="1"), delivery("b", action="2"), delivery("c", destination="calm"))
     first, *_ = claim_all(store, 1)
-    store.settle(first, FAILED, final="retrying", next_due=AT_ONCE, pause=LATER).result()
+    end(store, first, FAILED, final="retrying", next_due=AT_ONCE, pause=LATER)
     assert claim_all(store) == []
     due = store.due_destinations({"team": wanted(), "calm": wanted()})
     assert due["team"] > LATER - timedelta(minutes=1)
@@ -142,7 +142,7 @@ def test_a_shorter_pause_does_not_cut_a_longer_one(store: Store) -> None:
     enqueue(store, delivery("a", action="1"), delivery("b", action="2"))
     claims = claim_all(store)
     for claim, pause in zip(claims, (LATER, timedelta(milliseconds=1)), strict=True):
-        store.settle(claim, FAILED, final="retrying", next_due=AT_ONCE, pause=pause).result()
+        end(store, claim, FAILED, final="retrying", next_due=AT_ONCE, pause=pause)
     assert store.due_destinations({"team": wanted()})["team"] > LATER - timedelta(minutes=1)
 
 
@@ -150,14 +150,14 @@ def test_destinations_without_work_or_of_another_type_are_not_due(store: Store) 
     enqueue(store, delivery("a", action="1"), delivery("b", destination="done"))
     (claim,) = claim_all(store, destination="done")
     assert store.due_destinations({"done": wanted()})["done"] > AT_ONCE  # its lease may run out
-    store.settle(claim, ACCEPTED, final="delivered").result()
+    end(store, claim, ACCEPTED, final="delivered")
     assert store.due_destinations({"done": wanted(), "team": wanted(type="slack"), "unknown": wanted()}) == {}
 
 
 def test_the_oldest_due_goes_first(store: Store) -> None:
     enqueue(store, *(delivery(f"k-{n}", action=str(n)) for n in range(3)))
     first, *_ = claim_all(store, 1)
-    store.settle(first, FAILED, final="retrying", next_due=timedelta(milliseconds=1)).result()
+    end(store, first, FAILED, final="retrying", next_due=timedelta(milliseconds=1))
     seen: list[str] = []
     while len(seen) < 3:
         seen.extend(claim.key for claim in claim_all(store))
@@ -167,7 +167,7 @@ def test_the_oldest_due_goes_first(store: Store) -> None:
 def test_dead_and_captured_deliveries_can_be_sent_under_the_same_key(store: Store) -> None:
     enqueue(store, delivery(), delivery("k-2", action="a-2", message=None), delivery("k-3", action="a-3"))
     (claim, _) = claim_all(store)
-    store.settle(claim, Answer(outcome=Rejected("HTTP 400"), status=400), final="dead").result()
+    end(store, claim, Answer(outcome=Rejected("HTTP 400"), status=400), final="dead")
     assert record(store).reason == "HTTP 400"
     assert store.retry(["k-1", "k-2", "k-3", "k-9"]).result() == ["k-1"]
     (again,) = claim_all(store)
@@ -199,7 +199,7 @@ def test_the_backlog_counts_what_is_unfinished(store: Store) -> None:
     (claim,) = claim_all(store, 1)
     queues = {(queue.destination, queue.status): queue.count for queue in store.backlog().queues}
     assert queues == {("team", "sending"): 1, ("team", "pending"): 1, ("team", "dead"): 1}
-    store.settle(claim, ACCEPTED, final="delivered").result()
+    end(store, claim, ACCEPTED, final="delivered")
     assert ("team", "sending") not in {(queue.destination, queue.status) for queue in store.backlog().queues}
 
 

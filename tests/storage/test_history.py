@@ -13,7 +13,7 @@ from router.storage.filters import NoCursor
 from router.storage.records import DeliveryFilter, EventFilter, PromptFilter
 from router.storage.store import Store
 from tests.acceptance.test_intake import body
-from tests.storage.make import KEY, NOW, change, claim_all, delivery, full_ledger, new_event, routing, single_event
+from tests.storage.make import KEY, NOW, change, claim_all, delivery, end, full_ledger, new_event, routing, single_event
 
 BODY = msgspec.json.encode(body("e"))
 
@@ -148,7 +148,7 @@ def test_prompts_are_found_by_the_label_that_a_version_holds_now(store: Store) -
 
 def test_what_happened_is_counted_by_the_hour(told: Store) -> None:
     (one,) = claim_all(told, most=1)
-    assert told.settle(one, Answer(outcome=Rejected("no")), final="dead").result()
+    assert end(told, one, Answer(outcome=Rejected("no")), final="dead")
     hours = told.hours(NOW, NOW + timedelta(hours=4))
     assert [hour.events for hour in hours] == [0, 1, 1, 1, 1]
     assert hours[0].at == NOW.replace(minute=0, second=0, microsecond=0)
@@ -161,7 +161,7 @@ def test_what_happened_is_counted_by_the_hour(told: Store) -> None:
 
 def test_rules_sources_and_destinations_are_counted(told: Store) -> None:
     (one,) = claim_all(told, most=1)
-    assert told.settle(one, Answer(outcome=Rejected("no")), final="dead").result()
+    assert end(told, one, Answer(outcome=Rejected("no")), final="dead")
     rules = told.rule_counts(["promoted", "staged", "never"], NOW - timedelta(days=1))
     assert [(name, count.fired, count.dead) for name, count in rules.items()] == [
         ("promoted", 2, 1),

@@ -23,7 +23,7 @@ def settle(store: Store) -> None:
     claims = store.claim(WANTED).result()
     assert claims
     answer = Answer(outcome=Accepted("ok"))
-    store.settle_all([Settlement(claim=claim, answer=answer, final="delivered") for claim in claims]).result()
+    store.settle([Settlement(claim=claim, answer=answer, final="delivered") for claim in claims]).result()
 
 
 @pytest.mark.parametrize(

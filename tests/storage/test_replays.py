@@ -13,7 +13,7 @@ from router.storage.records import DeliveryFilter, DeliveryRecord, EventFilter, 
 from router.storage.store import Store
 from tests.build import KEY, prompt_event, ruleset_of
 from tests.past import promoted_and_rolled_back, route
-from tests.storage.make import claim_all
+from tests.storage.make import claim_all, end
 
 HEAD = """
 [sources.prod]
@@ -142,7 +142,7 @@ def test_an_older_state_does_not_follow_a_newer_one(past: Store) -> None:
     events = past.events(EVERYTHING, limit=10).items
     again(past, ordered, [events[0].seq, events[1].seq])
     (claim,) = claim_all(past, destination="files")
-    past.settle(claim, Answer(outcome=Accepted()), final="delivered").result()
+    end(past, claim, Answer(outcome=Accepted()), final="delivered")
     done = again(past, ordered)
     assert (done.made, done.superseded) == (2, 2)
     assert [one.status for one in deliveries(past)] == ["cancelled", "cancelled", "delivered"]
@@ -204,6 +204,6 @@ def test_what_is_told_on_request_is_forgotten_in_time(past: Store) -> None:
     assert (event.status, event.reason) == ("routed", "told on request")
     claims = claim_all(past)
     for claim in claims:
-        past.settle(claim, Answer(outcome=Accepted()), final="delivered").result()
+        end(past, claim, Answer(outcome=Accepted()), final="delivered")
     past.forget_events(datetime.now(UTC) + timedelta(days=1), 0).result()
     assert past.event(event.id) is None

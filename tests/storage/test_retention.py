@@ -16,7 +16,7 @@ from router.storage.store import Store
 from router.storage.tables import attempts, changes, firing_changes, firings, verdicts
 from tests.build import KEY, prompt_event
 from tests.past import promoted_and_rolled_back, route
-from tests.storage.make import change, claim_all, delivery, new_event, routing
+from tests.storage.make import change, claim_all, delivery, end, new_event, routing
 
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 LATER = datetime(2021, 1, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ KEY_OF_EVENTS = change().prompt or KEY
 
 def settle(store: Store, answer: Answer, final: str) -> None:
     for claim in claim_all(store):
-        store.settle(claim, answer, final=final).result()  # type: ignore[arg-type]  # one of the states
+        end(store, claim, answer, final=final)  # type: ignore[arg-type]  # one of the states
 
 
 def rows(store: Store) -> dict[str, int]:
