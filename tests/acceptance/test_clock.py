@@ -1,7 +1,6 @@
 """The machine's clock jumps by an hour, forth and back, under the running service (libfaketime)."""
 
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +15,6 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 HOUR = timedelta(hours=1)
 
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed, so no clock can be moved")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 class Clock:

@@ -4,12 +4,10 @@ import email
 import email.policy
 import ssl
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
@@ -42,12 +40,6 @@ retry = ["50ms", "50ms", "50ms"]
 name = "everything"
 actions = [{ to = "sink" }]
 """
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def only(router: RunningRouter, status: str) -> DeliveryRecord:

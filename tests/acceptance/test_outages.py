@@ -1,19 +1,18 @@
 """PostgreSQL goes away and comes back: nothing is lost, everything goes on by itself, and the log stays readable."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import psycopg
-import pytest
 
 from router.storage.records import EventFilter
 from router.storage.store import Store
 from tests.acceptance.receivers import Receiver
 from tests.acceptance.running import RunningRouter, eventually
 from tests.acceptance.test_intake import body
-from tests.postgres import Proxy, Server, running_server
+from tests.postgres import Proxy, Server
 
 RULES = """
 [store]
@@ -33,27 +32,6 @@ allow_private = true
 name = "everything"
 actions = [{ to = "sink", json = { id = "{{ event.id }}" } }]
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running_server() as running:
-        yield running
-
-
-@pytest.fixture
-def database(server: Server) -> str:
-    """The URL of an empty database."""
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS router WITH (FORCE)")
-        connection.execute("CREATE DATABASE router")
-    return f"{server.url.removesuffix('/postgres')}/router"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def rules(receiver: Receiver, *, spool: bool = True) -> str:

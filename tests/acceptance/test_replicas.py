@@ -2,20 +2,17 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
-import psycopg
-import pytest
 
 from router.storage.records import DeliveryFilter, EventFilter
 from router.storage.store import Store
 from tests.acceptance.receivers import Receiver
 from tests.acceptance.running import RunningRouter, command, eventually
 from tests.acceptance.test_intake import body
-from tests.postgres import Server, running_server
 
 RULES = """
 [sources.prod]
@@ -32,27 +29,6 @@ timeout = "1s"
 name = "everything"
 actions = [{ to = "sink", json = { id = "{{ event.id }}" } }]
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running_server() as running:
-        yield running
-
-
-@pytest.fixture
-def database(server: Server) -> str:
-    """The URL of an empty database."""
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS router WITH (FORCE)")
-        connection.execute("CREATE DATABASE router")
-    return f"{server.url.removesuffix('/postgres')}/router"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def start_all(stack: ExitStack, folder: Path, rules: str, url: str, count: int) -> list[RunningRouter]:

@@ -1,12 +1,9 @@
 """What waits, why, and that it goes on: breaker, order, rate, reload, stop."""
 
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.acceptance.receivers import Arrived, Receiver, Reply
 from tests.acceptance.running import RunningRouter, command, eventually
@@ -22,12 +19,6 @@ name = "troubles"
 match = { type = "router.*" }
 actions = [{ to = "journal" }]
 """
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def prompt(number: int, **changes: Any) -> dict[str, Any]:
