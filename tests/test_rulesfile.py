@@ -27,6 +27,7 @@ from router.engine.rulesfile.document import parse
 from router.engine.rulesfile.expand import Placeholder, expand
 from router.engine.rulesfile.kinds import duration_text
 from router.engine.rulesfile.reader import MissingIs
+from router.engine.rulesfile.spec import DESTINATION_TYPES
 from router.engine.times import Span, Times
 from router.service.outside import Disk
 
@@ -1010,3 +1011,35 @@ def test_a_rule_is_found_as_it_is_written(rule: int) -> None:
 def test_rules_in_one_list_have_no_lines_of_their_own() -> None:
     text = 'rules = [{ name = "a", actions = [{ to = "log" }] }]\n[sources.prod]\nsecret = "${SECRET}"\n'
     assert read(text).written(0) is None
+
+
+def test_every_destination_has_its_own_name() -> None:
+    pem = "-----BEGIN PRIVATE KEY-----"
+    destinations = f"""
+[destinations.hook]
+type = "slack"
+webhook_url = "https://hooks.slack.com/services/x"
+[destinations.api]
+type = "http"
+url = "https://example.com"
+[destinations.repo]
+type = "github"
+repository = "a/b"
+token = "t"
+[destinations.app]
+type = "github"
+repository = "a/b"
+app_id = "1"
+installation_id = "2"
+private_key = "{pem}"
+[destinations.mail]
+type = "email"
+smtp = "smtp://mail.example.com"
+from = "a@example.com"
+[destinations.phone]
+type = "apprise"
+url = "ntfy://example.com/x"
+"""
+    found = read(f"{HEAD}{LOG}{destinations}{RULE}").destinations
+    assert {name: made.name for name, made in found.items()} == {name: name for name in found}
+    assert {made.type for made in found.values()} == set(DESTINATION_TYPES)

@@ -105,10 +105,7 @@ def _destination(reader: Reader, name: str) -> AnyDestination | None:
         return None
     for several in ONE_OF.get(type, ()):
         _one_of(reader, path, table, several)
-    together = TOGETHER.get(type, ())
-    for name in together:
-        if name not in table and any(other in table for other in together):
-            reader.fault(path, f"`{name}` is missing: {' and '.join(f'`{one}`' for one in together)} go together")
+    _all_of(reader, path, table, TOGETHER.get(type, ()))
     return _BUILD[type](name=name, limits=Limits(**limits), defaults=defaults, **fields)
 
 
@@ -118,6 +115,12 @@ def _one_of(reader: Reader, path: Path, table: JsonObject, alternatives: Sequenc
         reader.fault(path, f"one of {' and '.join(f'`{name}`' for name in alternatives)} is missing")
     for name in given[1:]:
         reader.fault((*path, name), f"give either `{given[0]}` or `{name}`")
+
+
+def _all_of(reader: Reader, path: Path, table: JsonObject, together: Sequence[str]) -> None:
+    missing = [name for name in together if name not in table]
+    for name in missing if len(missing) < len(together) else ():
+        reader.fault(path, f"`{name}` is missing: {' and '.join(f'`{one}`' for one in together)} go together")
 
 
 def _check_apprise(reader: Reader, path: Path, table: JsonObject) -> None:
