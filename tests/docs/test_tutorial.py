@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -131,10 +132,14 @@ def test_who_follows_the_page_has_messages_in_slack(tmp_path: Path) -> None:
         assert ended == 0
         told = [arrived.json["text"] for arrived in slack.arrived]
     assert told[0].startswith("langfuse-router: a test message")
-    first, second = told[1:5], told[5:]
-    assert sorted(first) == sorted(text for text in second if ":rewind:" not in text)
-    assert "checkout/cart: production moved v3 → v4 (Ann)" in first
-    assert len([text for text in second if text.startswith(":rewind: *checkout/cart* went back from v4 to v3")]) == 1
+    # the second day may begin while Slack's rate still holds the end of the first one back
+    days = Counter(text for text in told[1:] if not text.startswith(":rewind:"))
+    assert days == {
+        "checkout/cart: v3 created; production set on v3 (Ann)": 2,
+        "checkout/cart: production moved v3 → v4 (Ann)": 4,
+        "checkout/cart: production rolled back v4 → v3 (Bob)": 2,
+    }
+    assert len([text for text in told if text.startswith(":rewind: *checkout/cart* went back from v4 to v3")]) == 1
 
 
 def test_the_message_of_the_page_is_the_one_that_is_sent(tmp_path: Path) -> None:
