@@ -9,7 +9,7 @@ import pytest
 
 from router.delivery.client import Clients
 from router.delivery.send import send
-from router.domain.delivery import Accepted, Answer
+from router.domain.delivery import Accepted, Answer, Refused
 from router.domain.destination import HttpDestination, Limits
 from router.domain.message import HttpMessage, JsonBody
 from router.domain.text import Text
@@ -83,3 +83,36 @@ async def test_the_proxy_of_the_environment_is_used_only_if_asked_for(
         async with Clients() as clients:
             await attempt(to, clients)
         assert len(receiver.arrived) == count
+
+
+@pytest.mark.parametrize(
+    ("written", "arrives"),
+    [
+        ("a%2Fb/c%20d?sig=x%2By%2F%3D&plus=1+1&tilde=%7E", None),
+        ("[x]?a[]=1&b=;:@,!$'()*", None),
+        ("grüße?wer=ü", "gr%C3%BC%C3%9Fe?wer=%C3%BC"),
+        ("a b?c=d|e", "a%20b?c=d%7Ce"),
+    ],
+)
+async def test_an_address_is_used_as_it_is_written(receiver: Receiver, written: str, arrives: str | None) -> None:
+    limits = Limits(allow_private=True)
+    to = HttpDestination(name="sink", limits=limits, url=Text(f"{receiver.url}/{written}"))
+    async with Clients() as clients:
+        assert isinstance((await attempt(to, clients)).outcome, Accepted)
+    assert [arrived.path for arrived in receiver.arrived] == [f"/{arrives or written}"]
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://x:port/", "ftp://example.com/"])
+async def test_an_address_that_is_none_is_refused(url: str) -> None:
+    to = HttpDestination(name="sink", limits=Limits(allow_private=True), url=Text(url))
+    async with Clients() as clients:
+        answer = await attempt(to, clients)
+    assert answer.outcome == Refused("the address of the destination cannot be used")
+
+
+async def test_redirects_are_not_followed(receiver: Receiver) -> None:
+    receiver.script = lambda arrived: Reply(status=307, headers={"location": f"{receiver.url}/elsewhere"})
+    async with Clients() as clients:
+        answer = await attempt(destination(receiver), clients)
+    assert answer.status == 307
+    assert len(receiver.arrived) == 1

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import httpx
+import aiohttp
 import msgspec
 from msgspec import Struct
 
-from router.delivery.client import answer_of
+from router.delivery.client import Client, answer_of
 from router.delivery.outcome import failure
 from router.domain.delivery import Accepted
 from router.langfuse.signature import sign
@@ -47,7 +47,7 @@ class Player:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         url: str,
         secret: str,
         *,
@@ -116,13 +116,13 @@ class Player:
         try:
             async with (
                 asyncio.timeout(TIMEOUT.total_seconds()),
-                self._client.stream("POST", self._url, content=webhook.body, headers=headers) as response,
+                self._client.request("POST", self._url, headers=headers, body=webhook.body) as response,
             ):
-                status = response.status_code
+                status = response.status
                 said = _said(await answer_of(response))
         except TimeoutError:
             said = f"no answer within {TIMEOUT.total_seconds():g} s"
-        except httpx.HTTPError as error:
+        except aiohttp.ClientError as error:
             outcome = failure(error)
             said = "" if isinstance(outcome, Accepted) else outcome.reason
         return Sent(webhook=webhook, status=status, said=said, attempts=attempt, seconds=loop.time() - began)

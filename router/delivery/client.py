@@ -1,28 +1,28 @@
-"""The one module that opens HTTP clients: httpx over aiohttp's connector, guarded, without redirects."""
+"""The one module that opens HTTP clients: aiohttp, guarded, without redirects."""
 
-import logging
+import re
 import ssl
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from importlib.metadata import version
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
 from msgspec import Struct
+from yarl import URL
 
 from router.delivery.guard import GuardedConnector
-from router.domain.text import Text
+from router.domain.text import MASK, Text
 
 MOST_READ = 64 * 1024
 """Bytes of an answer that are read, after decompression."""
 
-# httpx logs every request with its URL, and Slack's URLs are secrets
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
 USER_AGENT = f"langfuse-router/{version('langfuse-router')}"
+
+_AS_WRITTEN: Final = re.compile(r"[!#-;=?-Z\[\]_a-z~]*", re.ASCII)
+"""A URL of legal characters only. It is used as it is: signed ones may not survive that escapes are written anew."""
 
 
 class Way(Protocol):
@@ -50,13 +50,26 @@ class Reply(Struct, frozen=True):
     """What came back. `whole` False: the body broke off."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     body: bytes
     whole: bool
 
     @property
     def text(self) -> str:
         return self.body.decode(errors="replace")
+
+
+class Client:
+    """Asks one thing at a time, as often as needed. A redirect is an answer like others: messages do not follow it."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send it and give the answer, of which the body is still to be read. Raises what `failure` knows."""
+        return self._session.request(method, _url(url), headers=headers, data=body or None, allow_redirects=False)
 
 
 class Clients:
@@ -67,7 +80,7 @@ class Clients:
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
-        self._clients: dict[_Way, httpx.AsyncClient] = {}
+        self._clients: dict[_Way, Client] = {}
         self.tokens: dict[tuple[Text, ...], tuple[Text, datetime]] = {}
 
     async def __aenter__(self) -> "Clients":
@@ -79,11 +92,11 @@ class Clients:
         await self._stack.aclose()
         self._clients.clear()
 
-    async def of(self, way: Way) -> httpx.AsyncClient:
+    async def of(self, way: Way) -> Client:
         """Return the client for whoever is reached in that way. Raises OSError if a `ca_file` cannot be read."""
         key = _Way(way.allow_private, way.ca_file, way.proxy)
         if key not in self._clients:
-            self._clients[key] = await self._stack.enter_async_context(_open(key))
+            self._clients[key] = Client(await self._stack.enter_async_context(_open(key)))
         return self._clients[key]
 
 
@@ -92,39 +105,36 @@ def tls(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def _open(way: _Way) -> httpx.AsyncClient:
+def _open(way: _Way) -> aiohttp.ClientSession:
     context = tls(way.ca_file)
     from_environment = way.proxy is not None and way.proxy.reveal() == "env"
-    proxy = None if way.proxy is None or from_environment else way.proxy.reveal()
     # the proxy is the operator's own, and it resolves the names
     guarded = not way.allow_private and way.proxy is None
-
-    def session() -> aiohttp.ClientSession:
-        connector: aiohttp.TCPConnector = (
-            GuardedConnector(ssl=context, limit=0) if guarded else aiohttp.TCPConnector(ssl=context, limit=0)
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            trust_env=from_environment,
-            proxy=proxy,
-            auto_decompress=True,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-
-    return httpx.AsyncClient(
-        transport=AiohttpTransport(client=session),
+    return aiohttp.ClientSession(
+        connector=GuardedConnector(ssl=context, limit=0) if guarded else aiohttp.TCPConnector(ssl=context, limit=0),
         headers={"user-agent": USER_AGENT},
-        follow_redirects=False,
-        trust_env=False,
-        timeout=None,  # noqa: S113 -- a whole attempt has one deadline, put around it by `send`
+        trust_env=from_environment,
+        proxy=None if way.proxy is None or from_environment else way.proxy.reveal(),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(),  # none: a whole attempt has one deadline, put around it by `send`
     )
 
 
-async def answer_of(response: httpx.Response) -> bytes:
-    """Return what was read of a streamed answer: at most 64 KiB, then it is cut."""
+def _url(text: str) -> URL:
+    """Raises aiohttp.InvalidURL."""
+    try:
+        url = URL(text, encoded=_AS_WRITTEN.fullmatch(text) is not None)
+        _ = url.port  # looked at when it is asked for
+    except ValueError:
+        raise aiohttp.InvalidURL(MASK) from None
+    return url
+
+
+async def answer_of(response: aiohttp.ClientResponse) -> bytes:
+    """Return what was read of an answer: at most 64 KiB, then it is cut."""
     parts: list[bytes] = []
     size = 0
-    async for part in response.aiter_bytes():
+    async for part in response.content.iter_any():
         parts.append(part)
         size += len(part)
         if size >= MOST_READ:

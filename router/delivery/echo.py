@@ -4,7 +4,7 @@ import html
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -23,10 +23,20 @@ _PART: Final = re.compile(rf"[A-Za-z0-9]{{{SHORTEST_PART},}}")
 
 def without_secrets(text: str, *holders: object) -> str:
     """Return `text` without the secrets that destinations, sources or settings hold."""
+    return mask_of(*holders)(text)
+
+
+def mask_of(*holders: object) -> Callable[[str], str]:
+    """Return what takes their secrets out of a text."""
     found = (secret for holder in holders for held in secret_texts(holder) for secret in held.secrets)
-    for form in _forms(tuple(found)):
-        text = text.replace(form, MASK)
-    return text
+    forms = _forms(tuple(found))
+
+    def mask(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, MASK)
+        return text
+
+    return mask
 
 
 @lru_cache(maxsize=256)

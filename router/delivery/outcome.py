@@ -12,7 +12,6 @@ from typing import Final
 
 import aiohttp
 import aiosmtplib
-import httpx
 import msgspec
 from msgspec import Struct
 
@@ -229,13 +228,13 @@ def _by_kind(error: Exception) -> Outcome:
     if any(word in text for word in ("name or service not known", "getaddrinfo", "no address", "name resolution")):
         return Retry("cannot resolve host")
     match error:
-        case httpx.RemoteProtocolError() | httpx.ReadError() | aiosmtplib.SMTPServerDisconnected():
+        case aiohttp.ClientPayloadError() | aiosmtplib.SMTPServerDisconnected():
             return Retry(ENDED)
-        case httpx.ConnectError() | aiosmtplib.SMTPConnectError() | OSError():
+        case aiosmtplib.SMTPConnectError() | OSError():
             return Retry("cannot connect")
         case aiosmtplib.SMTPException():
             return Retry(f"SMTP: {' '.join(str(error).split())}")  # such as that it knows no STARTTLS
-        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return Refused("the address of the destination cannot be used")
         case _:
             return Retry(f"failed: {type(error).__name__}")

@@ -8,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 from msgspec import Struct
 
 from router.delivery.client import Clients, Way, tls
@@ -39,12 +38,12 @@ async def web(url: Text, way: Way, clients: Clients) -> Reached:
     netloc = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{netloc}{f':{parts.port}' if parts.port else ''}/"
     client = await clients.of(way)
-    response = await client.send(httpx.Request("HEAD", origin), stream=True)
-    await response.aclose()
+    async with client.request("HEAD", origin) as response:
+        pass
     direct = parts.scheme == "https" and way.proxy is None
     return Reached(
         said="answers",
-        status=response.status_code,
+        status=response.status,
         ahead=_ahead(response.headers.get("date"), datetime.now(UTC)),
         until=await _certificate_until(host, parts.port or 443, way) if direct else None,
     )

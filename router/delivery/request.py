@@ -43,7 +43,7 @@ from router.domain.message import (
     SlackMessage,
 )
 from router.domain.text import MASK, Text
-from router.engine.defaults import masked, merge, revealed, secret_part
+from router.engine.defaults import masked, merge, revealed_json, secret_part
 
 GITHUB_VERSION: Final = "2022-11-28"
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions."""
@@ -122,7 +122,7 @@ def content_bytes(request: WebRequest) -> bytes:
     """Return the body as it goes out."""
     match request.content:
         case JsonContent(tree=tree):
-            return msgspec.json.encode(revealed(tree))
+            return revealed_json(tree)
         case TextContent(text=text):
             return text.reveal().encode()
         case _:
@@ -379,7 +379,7 @@ def _text(value: DefaultTree) -> Text:
         case str():
             return Text(value)
         case _:
-            return Text(msgspec.json.encode(revealed(value)).decode(), msgspec.json.encode(masked(value)).decode())
+            return Text(revealed_json(value).decode(), msgspec.json.encode(masked(value)).decode())
 
 
 def _addresses(tree: DefaultTree) -> tuple[Text, ...]:

@@ -5,13 +5,13 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final, assert_never
 
-import httpx
+import aiohttp
 import msgspec
 import structlog
 
 from router.delivery import apprise, github, mail
-from router.delivery.client import Clients, Reply, answer_of
-from router.delivery.echo import without_secrets
+from router.delivery.client import Client, Clients, Reply, answer_of
+from router.delivery.echo import mask_of
 from router.delivery.outcome import (
     SlackAnswer,
     failure,
@@ -99,7 +99,7 @@ async def _attempt(
             )
         case WebRequest():
             client = await clients.of(destination.limits)
-            reply = await _exchange(_signed(request, destination, key, now), client, deadline)
+            reply = await _exchange(request, destination, key, client, now, deadline)
             outcome = _outcome(reply, message, destination, now)
             return Answer(
                 outcome=outcome, status=reply.status, excerpt=reply.text, posted=_posted(reply, outcome, destination)
@@ -116,27 +116,19 @@ async def _attempt(
 
 def _for_people(answer: Answer, destination: AnyDestination) -> Answer:
     """Return the answer as it may be kept: short, and without the secrets that it may have echoed."""
+    mask = mask_of(destination)
     match answer.outcome:
         case Accepted(detail=said):
-            outcome: Outcome = Accepted(without_secrets(said, destination)[:REASON])
+            outcome: Outcome = Accepted(mask(said)[:REASON])
         case Retry(reason=said, after=after):
-            outcome = Retry(without_secrets(said, destination)[:REASON], after)
+            outcome = Retry(mask(said)[:REASON], after)
         case Rejected(reason=said):
-            outcome = Rejected(without_secrets(said, destination)[:REASON])
+            outcome = Rejected(mask(said)[:REASON])
         case Refused(reason=said):
-            outcome = Refused(without_secrets(said, destination)[:REASON])
+            outcome = Refused(mask(said)[:REASON])
         case _:
             assert_never(answer.outcome)
-    excerpt = without_secrets(answer.excerpt, destination)[:EXCERPT]
-    return msgspec.structs.replace(answer, outcome=outcome, excerpt=excerpt)
-
-
-def _signed(request: WebRequest, destination: AnyDestination, key: str, now: datetime) -> httpx.Request:
-    body = content_bytes(request)
-    headers = {name: value.reveal() for name, value in request.headers.items()}
-    if isinstance(destination, HttpDestination) and destination.signing_secrets:
-        headers |= signature_headers(destination.signing_secrets, key, now, body)
-    return httpx.Request(request.method, request.url.reveal(), headers=headers, content=body)
+    return msgspec.structs.replace(answer, outcome=outcome, excerpt=mask(answer.excerpt)[:EXCERPT])
 
 
 async def _exchanges(
@@ -146,23 +138,26 @@ async def _exchanges(
     client = await clients.of(destination.limits)
 
     async def exchange(request: WebRequest) -> Reply:
-        return await _exchange(_signed(request, destination, key, now), client, deadline)
+        return await _exchange(request, destination, key, client, now, deadline)
 
     return exchange
 
 
-async def _exchange(request: httpx.Request, client: httpx.AsyncClient, deadline: float) -> Reply:
+async def _exchange(
+    request: WebRequest, destination: AnyDestination, key: str, client: Client, now: datetime, deadline: float
+) -> Reply:
     """A body that breaks off, or takes too long, changes nothing about a status that has been said."""
-    response = await client.send(request, stream=True)
-    try:
+    body = content_bytes(request)
+    headers = {name: value.reveal() for name, value in request.headers.items()}
+    if isinstance(destination, HttpDestination) and destination.signing_secrets:
+        headers |= signature_headers(destination.signing_secrets, key, now, body)
+    async with client.request(request.method, request.url.reveal(), headers=headers, body=body) as response:
         try:
             async with asyncio.timeout_at(deadline - FOR_THE_REST):
-                body, whole = await answer_of(response), True
-        except (httpx.HTTPError, TimeoutError):
-            body, whole = b"", False
-        return Reply(response.status_code, response.headers, body, whole)
-    finally:
-        await response.aclose()
+                said, whole = await answer_of(response), True
+        except (aiohttp.ClientError, TimeoutError):
+            said, whole = b"", False
+        return Reply(response.status, response.headers, said, whole)
 
 
 def _outcome(reply: Reply, message: Message, destination: AnyDestination, now: datetime) -> Outcome:

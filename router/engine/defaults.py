@@ -6,6 +6,7 @@ What an action says wins; tables merge at every depth, everything else is replac
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+import msgspec
 from msgspec import Struct
 
 from router.domain.destination import DefaultTree
@@ -60,6 +61,11 @@ def secret_texts(tree: object) -> Iterator[Text]:
 def revealed(tree: DefaultTree) -> Json:
     """Return the tree with the true values, to be sent."""
     return _with_texts(tree, masked=False)
+
+
+def revealed_json(tree: DefaultTree) -> bytes:
+    """Return the tree as JSON with the true values, to be sent."""
+    return msgspec.json.encode(tree, enc_hook=Text.reveal)
 
 
 def masked(tree: DefaultTree) -> Json:

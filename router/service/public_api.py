@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlencode
 
-import httpx
+import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -63,7 +64,7 @@ class ApiRefused(ApiUnavailable):
 
 class _Reply(Struct, frozen=True):
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -128,7 +129,8 @@ class PublicApi:
 
     async def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
         """Return the body of a 200; None for a 404 that is Langfuse's own."""
-        url = httpx.URL(f"{self.api.host.reveal().rstrip('/')}{path}", params=dict(query))
+        asked = f"?{urlencode(query)}" if query else ""
+        url = f"{self.api.host.reveal().rstrip('/')}{path}{asked}"
         why = ""
         for wait in self._waits:
             await asyncio.sleep(wait)
@@ -158,7 +160,7 @@ class PublicApi:
                         break
         raise self._unavailable(why)
 
-    async def _answer(self, url: httpx.URL) -> _Reply:
+    async def _answer(self, url: str) -> _Reply:
         """Return the first answer that is not 429; all of this source's questions keep quiet for as long as it says."""
         for _ in range(MOST_LIMITED):
             async with self._slots:
@@ -176,20 +178,17 @@ class PublicApi:
             raise self._unavailable(f"it wants to be left alone until {self._free_at:%H:%M:%S} UTC (HTTP 429)")
         await asyncio.sleep(max(0.0, left.total_seconds()))
 
-    async def _exchange(self, url: httpx.URL) -> _Reply:
+    async def _exchange(self, url: str) -> _Reply:
         async with asyncio.timeout(TIMEOUT):
             client = await self._clients.of(self.api)
-            response = await client.send(httpx.Request("GET", url, headers=self._headers), stream=True)
-            try:
+            async with client.request("GET", url, headers=self._headers) as response:
                 self._read_clock(response.headers.get("date"))
-                return _Reply(response.status_code, response.headers, await self._body(response))
-            finally:
-                await response.aclose()
+                return _Reply(response.status, response.headers, await self._body(response))
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for part in response.aiter_bytes():
+        async for part in response.content.iter_any():
             parts.append(part)
             size += len(part)
             if size > LONGEST_ANSWER:

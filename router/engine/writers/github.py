@@ -11,7 +11,7 @@ from router.domain.destination import GithubDestination
 from router.domain.json import Json, JsonObject
 from router.domain.message import GithubCommit, GithubDispatch, GithubWorkflow
 from router.engine.context import Told
-from router.engine.defaults import revealed, secret_part
+from router.engine.defaults import revealed_json, secret_part
 from router.engine.rulesfile.spec import ON_DELETE
 from router.engine.template import Template, Tree, compile_template
 from router.engine.writers import github_limits
@@ -134,7 +134,7 @@ def _dispatch_writer(reader: Reader, table: Mapping[str, Json], destination: Git
         event_type=reader.part(table, ("dispatch", "event_type"), "text"),
         client_payload=payload,
         keys=len(secret),
-        size=len(msgspec.json.encode(revealed(secret))),
+        size=len(revealed_json(secret)),
     )
 
 

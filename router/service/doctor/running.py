@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 from msgspec import Struct
 
+from router.delivery.client import Reply, answer_of
 from router.delivery.outcome import failure
 from router.domain.delivery import Accepted
 from router.domain.destination import Limits
@@ -37,13 +37,13 @@ async def service(case: Case) -> list[Finding]:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health/ready"
     try:
         reply = await _get(case, url)
-        said = msgspec.json.decode(reply.content, type=_Ready)
+        said = msgspec.json.decode(reply.body, type=_Ready)
     except msgspec.DecodeError:
         what = f"what answers at {url} is not langfuse-router"
         return [Finding(level="fault", where="service", what=what, fix="end it, or choose another port")]
     except Exception as error:
         return [Finding(level="warning", where="service", what=f"{url}: {_why(error)}", fix="start `serve`")]
-    if reply.status_code != HTTPStatus.OK:
+    if reply.status != HTTPStatus.OK:
         return [Finding(level="fault", where="service", what=f"{url}: {said.status}")]
     found = [Finding(level="ok", where="service", what=f"runs at {url}")]
     if said.ruleset != ours:
@@ -102,15 +102,16 @@ async def _leads_here(case: Case, base: str) -> Finding:
     except Exception as error:
         what = f"{url} cannot be reached from here: {_why(error)}"
         return Finding(level="warning", where=where, place=place, what=what, fix="look whether Langfuse can reach it")
-    if reply.status_code == HTTPStatus.METHOD_NOT_ALLOWED and reply.headers.get("allow") == "POST":
+    if reply.status == HTTPStatus.METHOD_NOT_ALLOWED and reply.headers.get("allow") == "POST":
         return Finding(level="ok", where=where, what=f"{url} leads to a langfuse-router")
-    what = f"{url} leads elsewhere: HTTP {reply.status_code} where a langfuse-router says 405"
+    what = f"{url} leads elsewhere: HTTP {reply.status} where a langfuse-router says 405"
     return Finding(level="warning", where=where, place=place, what=what, fix="look at the proxy in front")
 
 
-async def _get(case: Case, url: str) -> httpx.Response:
+async def _get(case: Case, url: str) -> Reply:
     client = await case.clients.of(Limits(allow_private=True))
-    return await client.send(httpx.Request("GET", url))
+    async with client.request("GET", url) as response:
+        return Reply(response.status, response.headers, await answer_of(response), whole=True)
 
 
 def _why(error: Exception) -> str:
