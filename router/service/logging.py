@@ -1,10 +1,11 @@
 """Structured logs: JSON for machines, lines with colour for a terminal. Never a body, a signature or a prompt."""
 
+import asyncio
 import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 import structlog
@@ -21,9 +22,10 @@ def configure(format: LogFormat | None = None, *, level: int = logging.INFO) -> 
         "console": [*common, structlog.dev.ConsoleRenderer(exception_formatter=traceback)],
         "json": [*common, structlog.processors.format_exc_info, _json],
     }
+    lines = _Lines(sys.stderr.buffer)
     factories: dict[LogFormat, Callable[..., structlog.typing.WrappedLogger]] = {
         "console": structlog.WriteLoggerFactory(file=sys.stderr),
-        "json": structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        "json": lambda *_: lines,
     }
     structlog.configure(
         processors=processors[chosen],
@@ -32,6 +34,39 @@ def configure(format: LogFormat | None = None, *, level: int = logging.INFO) -> 
         cache_logger_on_first_use=True,  # intake logs a line for each event
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+
+
+class _Lines:
+    """Writes lines, those of one turn of the event loop together: intake logs one for each event, and every write is a
+    moment in which another thread takes the interpreter.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._waiting: list[bytes] = []
+        self._written_by: asyncio.AbstractEventLoop | None = None
+        """The loop that will write what waits."""
+
+    def msg(self, line: bytes) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # another thread, or nothing runs
+            self._write([line])
+            return
+        self._waiting.append(line)
+        if self._written_by is not loop:
+            self._written_by = loop
+            loop.call_soon(self._write_waiting)
+
+    debug = info = warning = error = critical = exception = msg
+
+    def _write_waiting(self) -> None:
+        waiting, self._waiting, self._written_by = self._waiting, [], None
+        self._write(waiting)
+
+    def _write(self, lines: list[bytes]) -> None:
+        self._file.write(b"".join([line + b"\n" for line in lines]))
+        self._file.flush()
 
 
 def _json(_logger: object, _name: str, event: structlog.typing.EventDict) -> bytes:

@@ -40,17 +40,18 @@ class Database:
     """An open database. `close` gives everything back.
 
     `writes` and `reads` are two views of one pool. What goes through `inserts` need not be all or nothing, and can be
-    done again: with PostgreSQL each statement is a transaction of its own, on a connection of which nobody asks before
-    whether it is still there. That saves three of four ways there and back.
+    done again: each statement is a transaction of its own. With PostgreSQL that is on a connection of which nobody asks
+    before whether it is still there, and saves three of four ways there and back; with SQLite two of three moments in
+    which another thread may take the interpreter.
     """
 
     def __init__(self, engine: Engine, inserts: Engine | None, lock: int | None) -> None:
-        """`inserts` None: `writes` serves."""
+        """`inserts` None: a view of `engine`, too."""
         self._engine = engine
         self._lock = lock
         self._checked = False
-        self.writes = engine.execution_options(router_writes=True)
-        self.inserts = inserts or self.writes
+        self.writes = engine.execution_options(router_begin="BEGIN IMMEDIATE")
+        self.inserts = inserts or engine.execution_options(router_begin=None)
         # one moment for all statements of a reader; SQLite's readers have that anyway
         self.reads = engine if _is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -274,8 +275,9 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer that began as a reader would be refused, not made to wait, when somebody else wrote meanwhile.
-    writes = connection.get_execution_options().get("router_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get("router_begin", "BEGIN")
+    if begin is not None:
+        connection.exec_driver_sql(begin)
 
 
 def _postgres_arguments(url: URL) -> dict[str, int | str]:

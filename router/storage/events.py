@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, and_, bindparam, func, select, tuple_
+from sqlalchemy.exc import IntegrityError
 
 from router.domain.event import Action, Event, Origin, PromptKey
 from router.langfuse.wire import decode, encode_body
@@ -280,19 +281,20 @@ def _insert_values(connection: Connection, rows: Sequence[dict[str, object]]) ->
     for start in range(0, len(rows), _MOST_ROWS):
         some = rows[start : start + _MOST_ROWS]
         values = tuple(row[name] for row in some for name in _COLUMNS)
-        new = connection.exec_driver_sql(_values_statement(len(some)), values).rowcount
-        if new == len(some):
+        statement = _values_statement(len(some))
+        try:
+            connection.exec_driver_sql(statement, values)
+        except IntegrityError:  # some are there already; nothing of the statement was done
+            found = connection.exec_driver_sql(f"{statement} {_NEW} RETURNING source, id", values)
+            yield from ((source, id_) for source, id_ in found)
+        else:
             yield from map(_identity, some)
-        elif new:
-            # nobody else writes while we do, and numbers only grow: the last ones are ours
-            last = select(events.c.source, events.c.id).order_by(events.c.seq.desc()).limit(new)
-            yield from ((source, id_) for source, id_ in connection.execute(last))
 
 
 @cache
 def _values_statement(rows: int) -> str:
     row = f"({', '.join('?' for _ in _COLUMNS)})"
-    return f"{_INSERT} VALUES {', '.join([row] * rows)} {_NEW}"
+    return f"{_INSERT} VALUES {', '.join([row] * rows)}"
 
 
 def _digests(connection: Connection, identities: Iterable[tuple[object, object]]) -> dict[tuple[object, object], str]:
