@@ -9,12 +9,12 @@ from msgspec import Struct
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select
 
 from router.domain.event import PromptKey
-from router.domain.message import Message
 from router.domain.routing import ClauseVerdict, RuleVerdict
 from router.storage import changes as stored
 from router.storage import held
 from router.storage.changes import Facts
 from router.storage.clock import from_ms, now_ms, optional_moment
+from router.storage.deliveries import message_of
 from router.storage.filters import before, equal, named, within
 from router.storage.records import (
     AttemptRecord,
@@ -149,7 +149,7 @@ def delivery(connection: Connection, key: str) -> DeliveryDetail | None:
     )
     return DeliveryDetail(
         delivery=record,
-        message=None if message is None else msgspec.json.decode(message, type=Message),
+        message=None if message is None else message_of(message),
         attempts=tuple(_attempt(row) for row in connection.execute(tries).mappings()),
         events=tuple(
             _event(row)
