@@ -4,9 +4,12 @@ uvicorn has no limit when it parses with httptools, and joins what comes of a he
 took the whole processor, and as much memory as was sent.
 """
 
-from typing import Final
+import asyncio
+from typing import Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from router.service.gathered import Gathered
 
 MOST: Final = 64 * 1024
 """Bytes of a request line, headers, trailers and what frames chunks. Proxies and browsers take less."""
@@ -16,6 +19,9 @@ class BoundedHeads(HttpToolsProtocol):
     """Closes a connection whose request is too much of something else; answers 400 if none is being answered."""
 
     _beside_body = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", Gathered(transport)))
 
     def data_received(self, data: bytes) -> None:
         self._beside_body += len(data)

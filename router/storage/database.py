@@ -32,6 +32,9 @@ VERSION_TABLE: Final = "router_schema"
 
 _MIGRATION_LOCK: Final = 5_276_843_125  # any number, the same in every release
 _SQLITE_BUSY_SECONDS: Final = 10
+_WRITER_CACHE: Final = 16_000
+_PAGES_AHEAD: Final = 10_000
+"""Of 4 KiB, that wait beside a SQLite file until they are copied into it: what was written often is copied once."""
 _POSTGRES_CONNECT_SECONDS: Final = 5
 _POSTGRES_ANSWER_MS: Final = 15_000
 
@@ -39,21 +42,30 @@ _POSTGRES_ANSWER_MS: Final = 15_000
 class Database:
     """An open database. `close` gives everything back.
 
-    `writes` and `reads` are two views of one pool. What goes through `inserts` need not be all or nothing, and can be
-    done again: each statement is a transaction of its own. With PostgreSQL that is on a connection of which nobody asks
-    before whether it is still there, and saves three of four ways there and back; with SQLite two of three moments in
-    which another thread may take the interpreter.
+    What goes through `inserts` need not be all or nothing, and can be done again: each statement is a transaction of
+    its own. With PostgreSQL that is on a connection of which nobody asks before whether it is still there, and saves
+    three of four ways there and back; with SQLite two of three moments in which another thread may take the
+    interpreter. SQLite's writer has a connection to itself: what it remembers of the file holds until somebody else
+    writes.
     """
 
-    def __init__(self, engine: Engine, inserts: Engine | None, lock: int | None) -> None:
-        """`inserts` None: a view of `engine`, too."""
+    def __init__(self, engine: Engine, lock: int | None) -> None:
         self._engine = engine
         self._lock = lock
         self._checked = False
-        self.writes = engine.execution_options(router_begin="BEGIN IMMEDIATE")
-        self.inserts = inserts or engine.execution_options(router_begin=None)
-        # one moment for all statements of a reader; SQLite's readers have that anyway
-        self.reads = engine if _is_sqlite(engine.url) else engine.execution_options(isolation_level="REPEATABLE READ")
+        self.reads: Engine
+        self.writes: Engine
+        self.inserts: Engine
+        if _is_sqlite(engine.url):
+            writer = _sqlite(engine.url, cache=_WRITER_CACHE)
+            self.reads = engine
+            self.writes = writer.execution_options(router_begin="BEGIN IMMEDIATE")
+            self.inserts = writer.execution_options(router_begin=None)
+        else:
+            # one moment for all statements of a reader; SQLite's readers have that anyway
+            self.reads = engine.execution_options(isolation_level="REPEATABLE READ")
+            self.writes = engine
+            self.inserts = _postgres(engine.url, isolation_level="AUTOCOMMIT")
 
     @property
     def is_alone(self) -> bool:
@@ -111,8 +123,8 @@ class Database:
             raise StoreError(f"cannot be written to: {_first_line(error)}") from error
 
     def close(self) -> None:
-        self._engine.dispose()
-        self.inserts.dispose()
+        for engine in (self._engine, self.writes, self.inserts):
+            engine.dispose()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -132,7 +144,7 @@ def open_database(url: str, *, serve: bool = False, migrate: bool = False, patie
     if sqlite:
         _check_path(where, create=serve or migrate)
         lock = _take_lock(where) if serve else None
-    database = Database(_engine(where), None if sqlite else _postgres(where, isolation_level="AUTOCOMMIT"), lock)
+    database = Database(_sqlite(where) if sqlite else _postgres(where, pool_pre_ping=True), lock)
     try:
         if migrate or (serve and sqlite):
             _upgrade(database.writes)
@@ -246,13 +258,23 @@ def _take_lock(url: URL) -> int:
     return descriptor
 
 
-def _engine(url: URL) -> Engine:
-    if _is_sqlite(url):
-        engine = sqlalchemy.create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS})
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    return _postgres(url, pool_pre_ping=True)
+def _sqlite(url: URL, *, cache: int | None = None) -> Engine:
+    """`cache`: KiB of the file that a connection remembers, where that is not SQLite's own 2,000."""
+    pragmas = ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"wal_autocheckpoint = {_PAGES_AHEAD}"]
+    if cache is not None:
+        pragmas.append(f"cache_size = -{cache}")
+
+    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # `_begin_sqlite` begins, not the driver
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS}, pool_use_lifo=True)
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _postgres(url: URL, **options: Any) -> Engine:
@@ -263,14 +285,6 @@ def _postgres(url: URL, **options: Any) -> Engine:
     event.listen(engine, "connect", _prepare_postgres)
     event.listen(engine, "handle_error", _leave_a_standby)
     return engine
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # `_begin_sqlite` begins, not the driver
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
