@@ -23,6 +23,7 @@ PAGES: Final = (
     "several-projects",
     "rotate-secrets",
     "roll-out-with-shadow",
+    "add-a-route",
     "behind-a-proxy",
 )
 SAID: Final = {"sync-to-a-repository": "is only assumed"}
