@@ -62,7 +62,7 @@ lint-deploy: .release/.ready
 audit: .release/.ready
 	rm -rf .audit
 	$(PYTHON) -m venv .audit
-	.audit/bin/pip install --quiet ".[postgres,apprise]"
+	.audit/bin/pip install --quiet ".[postgres,apprise,otel]"
 	mkdir -p dist
 	.release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file dist/sbom.cdx.json .audit
 	.release/bin/pip-audit --path $$(.audit/bin/python -c "import site; print(site.getsitepackages()[0])") --strict

@@ -17,6 +17,7 @@ LIMITS = Limits()
 def claim(attempt: int = 1, age: timedelta = timedelta()) -> Claim:
     return Claim(
         key="k",
+        rule="r",
         destination="d",
         type="log",
         message=LogMessage(text=""),

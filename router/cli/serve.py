@@ -6,9 +6,10 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
@@ -16,9 +17,13 @@ from router.cli.options import rules_option, store_option
 from router.domain.text import Text
 from router.engine.rulesfile.kinds import duration_text
 
+TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
+"""Any of them asks for traces."""
+
 if TYPE_CHECKING:
     from router.domain.source import Source
     from router.service.rulebook import Rulebook
+    from router.service.tracing import Tracing
 
 
 @click.command()
@@ -59,9 +64,11 @@ def serve(
     from router.storage.spool import Spool
     from router.storage.store import Store
 
+    tracing, untraced = tracing_of(os.environ)
     configure(
         "json" if log_format == "json" else "console" if log_format == "console" else None,
         level=logging.DEBUG if debug else logging.INFO,
+        also=[] if tracing is None else [tracing.trace_id],
     )
     disk = Disk()
     rulebook = Rulebook(rules_path, disk, missing="placeholder" if capture else "error")
@@ -80,11 +87,15 @@ def serve(
         console = "off: there is no admin_token"
     spool_path = None if url.startswith("sqlite:") else file.store.spool
     with ExitStack() as opened:
+        if tracing is not None:
+            opened.callback(tracing.close)
         spool = None if spool_path is None else opened.enter_context(Spool(Path(spool_path)))
         store = opened.enter_context(Store.open(url, serve=True, migrate=migrate, patient=spool is not None))
         greeting = _greeting(rulebook, public[0], (admin or public)[0], shown_url(url), console, capture=capture)
         click.echo(greeting, err=True)
-        service = Service(rulebook, store, spool=spool, capture=capture, token=token)
+        if untraced is not None:
+            click.echo(f"  warning      no traces: {untraced}", err=True)
+        service = Service(rulebook, store, spool=spool, capture=capture, token=token, tracing=tracing)
         serving = run(
             service,
             public,
@@ -94,6 +105,25 @@ def serve(
             supervisor=supervisor,
         )
         uvloop.run(serving)
+
+
+def tracing_of(environment: Mapping[str, str]) -> "tuple[Tracing | None, str | None]":
+    """Return what makes traces if the environment asks for them; or why nothing does, although it should."""
+    asked = [name for name in TRACES if environment.get(name)]
+    disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if not asked or disabled or environment.get("OTEL_TRACES_EXPORTER") == "none":
+        return None, None
+    try:
+        from router.service.tracing import NoExporter, Tracing
+    except ModuleNotFoundError:
+        return None, f"{asked[0]} is set, but OpenTelemetry is not here: pip install 'langfuse-router[otel]'"
+    try:
+        return Tracing(), None
+    except NoExporter as error:
+        return None, str(error)
+    except Exception as error:
+        # a mistake in a variable must not keep events from being received; what it says may hold a secret
+        return None, f"OpenTelemetry refuses its variables ({type(error).__name__})"
 
 
 def _greeting(

@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from importlib.metadata import version
@@ -62,23 +62,27 @@ class Reply(Struct, frozen=True):
 class Client:
     """Asks one thing at a time, as often as needed. A redirect is an answer like others: messages do not follow it."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, carried: Callable[[], Mapping[str, str]]) -> None:
         self._session = session
+        self._carried = carried
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Send it and give the answer, of which the body is still to be read. Raises what `failure` knows."""
-        return self._session.request(method, _url(url), headers=headers, data=body or None, allow_redirects=False)
+        whole = {**self._carried(), **(headers or {})}
+        return self._session.request(method, _url(url), headers=whole, data=body or None, allow_redirects=False)
 
 
 class Clients:
     """Opens a client for each way that is needed, and closes them all.
 
+    `carried` returns the headers that a request has besides its own, because of what it is part of.
     `tokens`: those that GitHub gave to the installations of Apps, and until when they are good.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, carried: Callable[[], Mapping[str, str]] = dict) -> None:
+        self._carried = carried
         self._stack = AsyncExitStack()
         self._clients: dict[_Way, Client] = {}
         self.tokens: dict[tuple[Text, ...], tuple[Text, datetime]] = {}
@@ -96,7 +100,7 @@ class Clients:
         """Return the client for whoever is reached in that way. Raises OSError if a `ca_file` cannot be read."""
         key = _Way(way.allow_private, way.ca_file, way.proxy)
         if key not in self._clients:
-            self._clients[key] = Client(await self._stack.enter_async_context(_open(key)))
+            self._clients[key] = Client(await self._stack.enter_async_context(_open(key)), self._carried)
         return self._clients[key]
 
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -53,7 +54,7 @@ class Worker:
     """Sends deliveries to the destinations in force, which `destinations` returns at every look.
 
     `ended` is called after each stored attempt, `given_up` for each delivery that became too old while it waited;
-    `give_way` returns when nothing more urgent is going on.
+    `give_way` returns when nothing more urgent is going on. `around` is open from a claim to its stored end.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Worker:
         ended: Callable[[Ended], None],
         given_up: Callable[[GivenUp], None],
         give_way: Callable[[], Awaitable[None]] = at_once,
+        around: Callable[[Claim], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._store = store
         self._clients = clients
@@ -71,6 +73,7 @@ class Worker:
         self._ended = ended
         self._given_up = given_up
         self._give_way = give_way
+        self._around = around
         self._in_force: Mapping[str, AnyDestination] = {}
         self._give_up_at = 0.0
         self._settling = Settling(store)
@@ -165,6 +168,10 @@ class Worker:
             log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
 
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
+        with self._around(claim):
+            await self._attempt(claim, destination)
+
+    async def _attempt(self, claim: Claim, destination: AnyDestination) -> None:
         started, began = datetime.now(UTC), time.monotonic()
         thread: Thread | None = None
         root: str | None = None

@@ -16,6 +16,19 @@ WAITING: tuple[DeliveryStatus, ...] = ("pending", "retrying")
 Mode: TypeAlias = Literal["live", "shadow"]
 
 
+class Trace(Struct, frozen=True, kw_only=True):
+    """Where the attempts at a delivery belong among other systems' work, and what they are about.
+
+    `parent` is the `traceparent` of what asked for it, `links` are those of the other events that it tells:
+    https://www.w3.org/TR/trace-context/#traceparent-header. `event` and `change` are the ids of the last ones told.
+    """
+
+    parent: str
+    event: str
+    change: str
+    links: tuple[str, ...] = ()
+
+
 class NewDelivery(Struct, frozen=True, kw_only=True):
     """What the plan asks to be stored.
 
@@ -42,12 +55,14 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     order: str | None = None
     lane: str | None = None
     again: int = 0
+    trace: Trace | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
     """The right to make one attempt at a delivery until `lease_until`; `fence` outdates every earlier claim."""
 
     key: str
+    rule: str
     destination: str
     type: DestinationType
     message: Message
@@ -56,6 +71,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     created_at: datetime
     lease_until: datetime
     about_trouble: bool = False
+    trace: Trace | None = None
 
 
 class Accepted(Struct, frozen=True, tag="accepted"):

@@ -77,6 +77,7 @@ class Event(Struct, frozen=True, kw_only=True):
     `id` is unique within `source`. `timestamp` is when it was sent, `received_at` when it reached us.
     `body` is in the shape Langfuse sends today, whatever envelope it came in.
     A prompt event has `action`, `prompt` and `snapshot`; every other type has none of them.
+    `trace` is the `traceparent` of whatever had to do with it last, if that is traced.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Event(Struct, frozen=True, kw_only=True):
     project_id: str | None = None
     prompt: PromptKey | None = None
     snapshot: Snapshot | None = None
+    trace: str | None = None
 
     @property
     def stamp(self) -> Stamp:

@@ -6,12 +6,13 @@ production. What is captured differs from what is sent in nothing but its status
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from router.domain.change import Change
-from router.domain.delivery import NewDelivery
+from router.domain.delivery import NewDelivery, Trace
 from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, Firing, Later, RuleAnswer, RuleVerdict
@@ -20,6 +21,9 @@ from router.engine.context import Told, context_of
 from router.engine.firing import digest, firings_of
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.writers.scene import Scene, Skipped
+
+MOST_LINKS: Final = 32
+"""Other events that a delivery's trace names."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -128,15 +132,38 @@ def deliver(
     )
     scene = msgspec.structs.replace(scene, context=context_of(scene.told, scene.setting))
     unsent = capture or rule.mode == "shadow"
+    trace = _trace(changes)
     return [
-        _delivery(firing, action, target, scene, unsent=unsent, again=again.get((action.key, target.destination), 0))
+        _delivery(
+            firing, action, target, scene, trace, unsent=unsent, again=again.get((action.key, target.destination), 0)
+        )
         for action in rule.actions
         for target in action.reached(scene.context)
     ]
 
 
+def _trace(told: Sequence[Change]) -> Trace | None:
+    last = told[-1]
+    if last.event.trace is None:
+        return None
+    others = dict.fromkeys(one.event.trace for one in reversed(told) if one.event.trace not in (None, last.event.trace))
+    return Trace(
+        parent=last.event.trace,
+        event=last.event.id,
+        change=last.id,
+        links=tuple(filter(None, others))[:MOST_LINKS],
+    )
+
+
 def _delivery(
-    firing: Firing, action: CompiledAction, target: Target | Nowhere, scene: Scene, *, unsent: bool, again: int
+    firing: Firing,
+    action: CompiledAction,
+    target: Target | Nowhere,
+    scene: Scene,
+    trace: Trace | None,
+    *,
+    unsent: bool,
+    again: int,
 ) -> NewDelivery:
     key = digest(firing.id, action.key, target.destination, *([str(again)] if again else []))
     scene = msgspec.structs.replace(scene, context=scene.context | {"delivery": {"key": key}})
@@ -153,6 +180,7 @@ def _delivery(
         about_trouble=any(one.change.event.source == ROUTER_SOURCE for one in scene.told),
         order=None if isinstance(target, Nowhere) else order_of(target, scene),
         again=again,
+        trace=trace,
     )
     try:
         if action.condition is not None and not action.condition.truth(scene.context):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 import structlog
 from litestar import Litestar, Request, Response, get
@@ -49,6 +49,9 @@ from router.storage.held import Telling
 from router.storage.spool import Spool
 from router.storage.store import Store
 
+if TYPE_CHECKING:
+    from router.service.tracing import Tracing
+
 log = structlog.get_logger("router.service")
 
 STORE_ANSWERS: Final = 3.0
@@ -59,16 +62,24 @@ class Service:
     """One running router. `capture`: everything happens except the sending. `token` None: no API and no console."""
 
     def __init__(
-        self, rulebook: Rulebook, store: Store, *, spool: Spool | None = None, capture: bool, token: Text | None
+        self,
+        rulebook: Rulebook,
+        store: Store,
+        *,
+        spool: Spool | None = None,
+        capture: bool,
+        token: Text | None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self.rulebook = rulebook
         self.store = store
         self.capture = capture
         self.token = token
+        self.tracing = tracing
         self.live = Live()
         self.metrics = Metrics()
         self.metrics.expect(rulebook.ruleset)
-        self.clients = Clients()
+        self.clients = Clients(dict if tracing is None else tracing.headers)
         self.intake = Intake(store, spool, self._drained)
         self.apis = PublicApis(self.clients)
         self.baseline = Baseline(store, self.apis.of, lambda: self.routing.wake())
@@ -79,6 +90,7 @@ class Service:
             self.baseline.wait_for,
             Halves(store, self.apis.of, lambda: self.routing.wake()),
             self.intake.give_way,
+            tracing,
             capture=capture,
         )
         self.reconciler = Reconciler(store, self.baseline, self.apis.of, self._looked, self.routing.wake)
@@ -91,6 +103,7 @@ class Service:
             self._ended,
             self._given_up,
             self.intake.give_way,
+            contextlib.nullcontext if tracing is None else tracing.attempt,
         )
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)
@@ -250,6 +263,8 @@ class Service:
         outcome = type(ended.answer.outcome).__name__.lower()
         self.metrics.attempts.labels(claim.destination, outcome, reason_word(ended.answer)).inc()
         self.metrics.attempt_seconds.labels(claim.destination).observe(ended.took.total_seconds())
+        if self.tracing is not None:
+            self.tracing.ended(ended)
         self.live.tell()
         if following.status in ("delivered", "dead"):
             self._over(claim.destination, following.status)
@@ -285,14 +300,17 @@ class Service:
 
 def public_app(service: Service, *, with_admin: bool) -> ASGIApp:
     """Return the application of the public port; with `with_admin` it has the admin port's routes too."""
+    tracing, keep = service.tracing, service.intake.keep
     receive_webhook = webhook(
-        service.intake,
+        keep if tracing is None else tracing.stored(keep),
         lambda: service.rulebook.ruleset.sources,
         service.received,
         service.troubles,
         service.metrics,
         service.rulebook.loaded.file.server.max_body,
     )
+    if tracing is not None:
+        receive_webhook = tracing.received(receive_webhook)
     routes: list[Any] = [live, ready]
     if with_admin:
         routes.append(metrics_route(service, open_without_token=False))

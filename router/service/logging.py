@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Literal
 
 import msgspec
@@ -13,10 +13,22 @@ import structlog
 LogFormat = Literal["json", "console"]
 
 
-def configure(format: LogFormat | None = None, *, level: int = logging.INFO) -> None:
-    """Send our log, and the warnings of the libraries, to stderr. `format` None: by whether stderr is a terminal."""
+def configure(
+    format: LogFormat | None = None,
+    *,
+    level: int = logging.INFO,
+    also: Sequence[structlog.typing.Processor] = (),
+) -> None:
+    """Send our log, and the warnings of the libraries, to stderr. `format` None: by whether stderr is a terminal.
+
+    `also`: what else lines are given.
+    """
     chosen = format or ("console" if sys.stderr.isatty() else "json")
-    common = (structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"))
+    common: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        *also,
+    ]
     traceback = structlog.dev.plain_traceback  # the others show local values
     processors: dict[LogFormat, list[structlog.typing.Processor]] = {
         "console": [*common, structlog.dev.ConsoleRenderer(exception_formatter=traceback)],

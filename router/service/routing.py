@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
 
 from router.delivery.loop import Loop, at_once
 from router.domain.change import Change
-from router.domain.event import PromptKey
+from router.domain.event import Event, PromptKey
 from router.domain.routing import Routing, SettledEvent
 from router.domain.source import Source
 from router.engine.explain import worth_keeping
@@ -18,6 +18,9 @@ from router.engine.ledger import change_of, contents_needed, derive, with_conten
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
 from router.service.halves import Halves
+
+if TYPE_CHECKING:
+    from router.service.tracing import Tracing
 from router.storage.errors import StoreUnavailable
 from router.storage.events import WaitingBatch, decoded
 from router.storage.store import Store
@@ -50,6 +53,10 @@ class Routed(msgspec.Struct, frozen=True):
     awaited: frozenset[str] = frozenset()
 
 
+def untraced(events: dict[int, Event]) -> dict[int, Event]:
+    return events
+
+
 def route(
     batch: WaitingBatch,
     ruleset: Ruleset,
@@ -58,15 +65,16 @@ def route(
     *,
     capture: bool,
     gone: frozenset[str] = frozenset(),
+    traced: Callable[[dict[int, Event]], dict[int, Event]] = untraced,
 ) -> Routed:
     """Decide on one batch, from the store's present ledger. Reads only; what it found is stored by the caller.
 
-    `gone`: labels of its prompt that no version holds.
+    `gone`: labels of its prompt that no version holds. `traced` is given what is routed, by its number in the store.
     """
     stored = turn.events(batch)
     if not stored:
         return Routed(None)  # somebody else was faster
-    events = {event.id: (row.seq, event) for row in stored for event in [decoded(row)]}
+    events = {event.id: (seq, event) for seq, event in traced({row.seq: decoded(row) for row in stored}).items()}
     if batch.key is None:
         changes = tuple(change_of(event) for _, event in events.values())
         settled = tuple(SettledEvent(seq, "routed", waited=now - event.received_at) for seq, event in events.values())
@@ -152,6 +160,7 @@ class RoutingLoop:
         wait_for: Callable[[WaitingBatch, Source | None], datetime | None] = lambda _batch, _source: None,
         halves: Halves | None = None,
         give_way: Callable[[], Awaitable[None]] = at_once,
+        tracing: "Tracing | None" = None,
         *,
         capture: bool,
     ) -> None:
@@ -161,6 +170,7 @@ class RoutingLoop:
         self._wait_for = wait_for
         self._halves = halves
         self._give_way = give_way
+        self._tracing = tracing
         self._capture = capture
         self._loop = Loop(
             self._step,
@@ -236,13 +246,17 @@ class RoutingLoop:
         with self._store.turn(due) as turn:
             results = [(batch, self._decide(batch, ruleset, turn, now)) for batch in turn.batches]
             routings = [result.routing for _, result in results if result.routing is not None]
-            stored = self._store.commit(routings, datetime.now(UTC)).result() if routings else []
-        return results, [routing for routing in stored if routing is not None]
+            answers = self._store.commit(routings, datetime.now(UTC)).result() if routings else []
+        stored = [routing for routing in answers if routing is not None]
+        if self._tracing is not None:
+            self._tracing.routed(stored)
+        return results, stored
 
     def _decide(self, batch: WaitingBatch, ruleset: Ruleset, turn: Turn, now: datetime) -> Routed:
         gone = self._halves.gone(batch.key) if self._halves and batch.key else frozenset()
+        traced = self._tracing.routing if self._tracing else untraced
         try:
-            return route(batch, ruleset, turn, now, capture=self._capture, gone=gone)
+            return route(batch, ruleset, turn, now, capture=self._capture, gone=gone, traced=traced)
         except StoreUnavailable:
             raise
         except Exception:

@@ -5,7 +5,7 @@ work. So methods, sizes and errors are handled here.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -19,7 +19,7 @@ from router.domain.source import Source
 from router.langfuse.envelope import envelope
 from router.langfuse.signature import SignatureRefused, verify_signature
 from router.langfuse.wire import Unintelligible
-from router.service.intake import Intake, bare
+from router.service.intake import bare
 from router.service.metrics import Metrics, Refusal
 from router.service.troubles import Troubles
 from router.storage.errors import StoreUnavailable
@@ -48,15 +48,15 @@ class Answer(Struct, frozen=True):
 
 
 def webhook(
-    intake: Intake,
+    store: Callable[[NewEvent], Awaitable[Receipt]],
     sources: Callable[[], dict[str, Source]],
     received: Callable[[timedelta], None],
     troubles: Troubles,
     metrics: Metrics,
     max_body: int,
 ) -> ASGIApp:
-    """Return the ASGI application. `received` is called after each event that is to be routed, with how long it waits
-    at least for others of its prompt.
+    """Return the ASGI application. `store` returns when an event is on the disk. `received` is called after each event
+    that is to be routed, with how long it waits at least for others of its prompt.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,12 +123,12 @@ def webhook(
 
     async def store_it(event: NewEvent) -> Receipt:
         try:
-            return await intake.keep(event)
+            return await store(event)
         except StoreUnavailable:
             raise
         except Exception as error:
             log.exception("an event cannot be stored as it is", source=event.source)
-            return await intake.keep(bare(event, error))
+            return await store(bare(event, error))
 
     return app
 

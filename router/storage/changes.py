@@ -151,6 +151,7 @@ def _query(body: ColumnElement[bytes | None]) -> Select[Any]:
         events.c.project_id,
         events.c.prompt.label("name"),
         events.c.received_at,
+        events.c.trace,
         body.label("body"),
     ).join(events, events.c.seq == changes.c.event)
 
@@ -179,6 +180,7 @@ def _event(row: RowMapping) -> Event:
             origin=row["event_origin"],
             received_at=from_ms(row["received_at"]),
             body=row["body"],
+            trace=row["trace"],
         )
     )
 

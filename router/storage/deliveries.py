@@ -38,6 +38,7 @@ from router.domain.delivery import (
     Rejected,
     Retry,
     Thread,
+    Trace,
 )
 from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
@@ -126,11 +127,13 @@ _TAKE: Final = (
     .returning(
         deliveries.c.seq,
         deliveries.c.key,
+        deliveries.c.rule,
         deliveries.c.message,
         deliveries.c.attempts,
         deliveries.c.fence,
         deliveries.c.queued_at,
         deliveries.c.about_trouble,
+        deliveries.c.trace,
     )
 )
 _BEGIN: Final = insert(attempts).from_select(
@@ -210,6 +213,7 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
             "order_key": delivery.order,
             "lane": delivery.lane,
             "again": delivery.again,
+            "trace": None if delivery.trace is None else msgspec.json.encode(delivery.trace).decode(),
             "attempts": 0,
             "fence": 0,
         }
@@ -494,9 +498,10 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
     claims: dict[int, Claim] = {}
     for some in batched(picked):
         taken = connection.execute(_TAKE, {"seqs": some, "until": lease_until})
-        for seq, key, message, attempt, fence, queued_at, about_trouble in taken:
+        for seq, key, rule, message, attempt, fence, queued_at, about_trouble, trace in taken:
             claims[seq] = Claim(
                 key=key,
+                rule=rule,
                 destination=name,
                 type=type_,
                 message=message_of(message),
@@ -505,6 +510,7 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
                 created_at=from_ms(queued_at),
                 lease_until=from_ms(lease_until),
                 about_trouble=about_trouble,
+                trace=None if trace is None else msgspec.json.decode(trace, type=Trace),
             )
         connection.execute(_BEGIN, {"seqs": some, "now": now})
     return [claims[seq] for seq in picked]

@@ -36,6 +36,7 @@ class NewEvent(Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     status: Literal["waiting", "quarantined"] = "waiting"
     reason: str = ""
+    trace: str | None = None
 
 
 def found_event(event: Event, now: datetime) -> NewEvent:
@@ -84,6 +85,7 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
     origin: Origin
     received_at: datetime
     body: bytes
+    trace: str | None = None
 
 
 _COLUMNS: Final = {
@@ -99,6 +101,7 @@ _COLUMNS: Final = {
     "status": "text",
     "reason": "text",
     "body_digest": "text",
+    "trace": "text",
     "body": "bytea",
 }
 """What an event arrives with, and PostgreSQL's types of it."""
@@ -118,6 +121,7 @@ _STORED: Final = (
     events.c.id,
     events.c.origin,
     events.c.received_at,
+    events.c.trace,
     events.c.body,
 )
 
@@ -198,7 +202,7 @@ def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
 def decoded(stored: StoredEvent) -> Event:
     """Return what an event says that was understood when it came."""
     event = decode(stored.body, stored.source, stored.received_at, origin=stored.origin)
-    return msgspec.structs.replace(event, id=stored.id)
+    return msgspec.structs.replace(event, id=stored.id, trace=stored.trace)
 
 
 def heard_at(connection: Connection, source: str) -> datetime | None:
@@ -226,9 +230,10 @@ def before(connection: Connection, seq: int, limit: int) -> list[StoredEvent]:
     return [_stored(row) for row in connection.execute(query)][::-1]
 
 
-def _stored(row: Row[Any, Any, Any, Any, Any, Any]) -> StoredEvent:
-    seq, source, id_, origin, received_ms, body = row
-    return StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=from_ms(received_ms), body=body)
+def _stored(row: Row[Any, Any, Any, Any, Any, Any, Any]) -> StoredEvent:
+    seq, source, id_, origin, received_ms, trace, body = row
+    at = from_ms(received_ms)
+    return StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=at, body=body, trace=trace)
 
 
 def _row(event: NewEvent) -> dict[str, object]:
@@ -245,6 +250,7 @@ def _row(event: NewEvent) -> dict[str, object]:
         "status": event.status,
         "reason": words(event.reason),
         "body_digest": hashlib.sha256(event.body).hexdigest(),
+        "trace": event.trace,
         "body": event.body,
     }
 

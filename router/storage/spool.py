@@ -65,6 +65,7 @@ class Spool:
                         sent_at=optional_moment(row["sent_at"]),
                         status=row["status"],
                         reason=row["reason"],
+                        trace=row["trace"],
                     ),
                 )
                 for row in connection.execute(query).mappings()

@@ -98,6 +98,7 @@ events = Table(
     Column("ruleset", Words),
     Column("routed_at", BigInteger),
     Column("body_digest", Words, nullable=False),
+    Column("trace", Words),  # a W3C traceparent
     Column("body", LargeBinary, nullable=False),  # last: SQLite reads past everything that stands before a column
     UniqueConstraint("id", "source"),  # in this order it also finds an id of any source
     _one_of("origin", ORIGINS),
@@ -268,6 +269,7 @@ deliveries = Table(
     Column("order_key", Words),  # those of one destination that share it go one after the other
     Column("lane", Words),  # those of one destination that share it are never sent at the same time
     Column("again", Integer, nullable=False),  # made on request beside so many before, each under its own key
+    Column("trace", Words),  # JSON
     Column("message", Words),
     UniqueConstraint("firing", "action", "destination", "again"),
     _one_of("status", DELIVERY_STATUSES),

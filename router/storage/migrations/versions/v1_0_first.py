@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("ruleset", sa.Text()),
         sa.Column("routed_at", sa.BigInteger()),
         sa.Column("body_digest", sa.Text(), nullable=False),
+        sa.Column("trace", sa.Text()),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("action IN ('created', 'updated', 'deleted')", name=op.f("events_action_check")),
         sa.CheckConstraint(
@@ -210,6 +211,7 @@ def upgrade() -> None:
         sa.Column("order_key", sa.Text()),
         sa.Column("lane", sa.Text()),
         sa.Column("again", sa.Integer(), nullable=False),
+        sa.Column("trace", sa.Text()),
         sa.Column("message", sa.Text()),
         sa.CheckConstraint("(status = 'sending') = (lease_until IS NOT NULL)", name=op.f("deliveries_lease_check")),
         sa.CheckConstraint(
