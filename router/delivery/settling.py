@@ -60,7 +60,8 @@ class Settling:
         except StoreUnavailable as error:
             last = max(settlement.claim.lease_until for settlement in group)
             if self._stopping or datetime.now(UTC) >= last:
-                log.error("the ends of attempts are lost", count=len(group), error=str(error))
+                lost = [settlement.claim.key for settlement in group]
+                log.error("the ends of attempts are lost", delivery_ids=lost, error=str(error))
                 return [None] * len(group)
             await asyncio.sleep(LOOK_AGAIN)
             return await self._store_group(group)

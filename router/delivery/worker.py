@@ -218,5 +218,5 @@ class Worker:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
         if claims:
-            log.warning("released unfinished deliveries", count=len(claims))
+            log.warning("released unfinished deliveries", delivery_ids=[claim.key for claim in claims])
             await asyncio.wrap_future(self._store.release(claims))

@@ -277,8 +277,10 @@ class Service:
             destination=claim.destination,
             attempt=claim.attempt,
             state=following.status,
-            reason=following.reason or None,
+            reason=reason_word(ended.answer) or None,
         )
+        # the destination's own words may say a prompt's text back to us
+        log.debug("what was said of an attempt", delivery_id=claim.key, reason=following.reason or None)
         if claim.about_trouble:
             return
         if following.status == "dead":
@@ -289,7 +291,7 @@ class Service:
             self.troubles.breaker_open(claim.destination, following.reason, ended.breaker_open_until)
 
     def _given_up(self, delivery: GivenUp) -> None:
-        log.info("given up", delivery_id=delivery.key, destination=delivery.destination, reason=delivery.reason)
+        log.info("given up: older than `max_age`", delivery_id=delivery.key, destination=delivery.destination)
         self._over(delivery.destination, "dead")
         if not delivery.about_trouble:
             self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)

@@ -73,7 +73,8 @@ class Troubles:
             self.tell(
                 "router.delivery_dead",
                 destination,
-                f"destination {destination}: delivery {delivery} was given up: {reason}",
+                f"destination {destination}: delivery {delivery} was given up",
+                because=reason,
                 delivery=delivery,
             )
         )
@@ -83,7 +84,8 @@ class Troubles:
             self.tell(
                 "router.destination_refused",
                 destination,
-                f"destination {destination} refuses everything we send: {reason}. Its deliveries wait.",
+                f"destination {destination} refuses everything we send, so its deliveries wait",
+                because=reason,
             )
         )
 
@@ -92,8 +94,9 @@ class Troubles:
             self.tell(
                 "router.breaker_open",
                 destination,
-                f"destination {destination} fails again and again ({reason}); it is left alone until "
-                f"{until.astimezone(UTC):%H:%M:%S} UTC. Its deliveries wait.",
+                f"destination {destination} fails again and again, so it is left alone until "
+                f"{until.astimezone(UTC):%H:%M:%S} UTC, and its deliveries wait",
+                because=reason,
             )
         )
 
@@ -129,8 +132,11 @@ class Troubles:
 
     # ---- telling
 
-    async def tell(self, kind: str, subject: str, message: str, **facts: Json) -> None:
-        """Store the trouble, unless it was told within the hour; then it is only counted."""
+    async def tell(self, kind: str, subject: str, message: str, *, because: str = "", **facts: Json) -> None:
+        """Store the trouble, unless it was told within the hour; then it is only counted.
+
+        `because` may be what a destination said, and that may say a prompt's text back: it stays out of the log.
+        """
         try:
             count = await asyncio.wrap_future(self._store.trouble_due(kind, subject, TOLD_EVERY))
             if count is None:
@@ -142,11 +148,12 @@ class Troubles:
                 "timestamp": now.isoformat(),
                 "type": kind,
                 "subject": subject,
-                "message": message,
+                "message": f"{message}: {because}" if because else message,
                 "count": count,
                 **facts,
             }
-            log.warning(message, trouble=kind, subject=subject, count=count)
+            ids = {f"{name}_id": facts[name] for name in ("event", "delivery") if name in facts}
+            log.warning(message, trouble=kind, subject=subject, count=count, **ids)
             await asyncio.wrap_future(
                 self._store.receive(
                     NewEvent(

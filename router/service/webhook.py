@@ -127,7 +127,7 @@ def webhook(
         except StoreUnavailable:
             raise
         except Exception as error:
-            log.exception("an event cannot be stored as it is", source=event.source)
+            log.exception("an event cannot be stored as it is", source=event.source, event_id=event.id)
             return await store(bare(event, error))
 
     return app

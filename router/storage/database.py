@@ -271,7 +271,9 @@ def _sqlite(url: URL, *, cache: int | None = None) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS}, pool_use_lifo=True)
+    arguments = {"timeout": _SQLITE_BUSY_SECONDS}
+    # errors quote the values of a statement otherwise, bodies too, and they are logged
+    engine = sqlalchemy.create_engine(url, connect_args=arguments, pool_use_lifo=True, hide_parameters=True)
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -279,7 +281,7 @@ def _sqlite(url: URL, *, cache: int | None = None) -> Engine:
 
 def _postgres(url: URL, **options: Any) -> Engine:
     try:
-        engine = sqlalchemy.create_engine(url, connect_args=_postgres_arguments(url), **options)
+        engine = sqlalchemy.create_engine(url, connect_args=_postgres_arguments(url), hide_parameters=True, **options)
     except ModuleNotFoundError as error:
         raise StoreError("postgresql:// needs psycopg: pip install 'langfuse-router[postgres]'") from error
     event.listen(engine, "connect", _prepare_postgres)
