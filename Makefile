@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint format types bench package lint-deploy audit
+.PHONY: demo test test-long lint format types bench bench-peers bench-peers-install package lint-deploy audit
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -20,14 +20,18 @@ test: .venv/.ready
 test-long: .venv/.ready
 	$(BIN)/pytest -n auto --hypothesis-profile=long tests/langfuse tests/test_ledger_model.py tests/test_reconcile_model.py tests/test_difference.py
 
-# tables to compare within one run; nothing passes or fails
+# a table of one run, about a quarter of an hour; nothing passes or fails
 bench: .venv/.ready
-	$(BIN)/python -m tests.benchmarks.matching
-	$(BIN)/python -m tests.benchmarks.reload
-	$(BIN)/python -m tests.benchmarks.intake
-	$(BIN)/python -m tests.benchmarks.drain
-	$(BIN)/python -m tests.benchmarks.million
-	$(BIN)/python -m tests.benchmarks.pages
+	$(BIN)/python -m tests.benchmarks
+
+# the same work by BullMQ, webhook and Alertmanager, about ten minutes; who is not installed is left out
+bench-peers: .venv/.ready
+	-npm install --prefix tests/benchmarks/peers --silent --no-audit --no-fund --no-package-lock --ignore-scripts
+	$(BIN)/python -m tests.benchmarks.peers
+
+# what of it Debian has; Node comes with npm
+bench-peers-install:
+	apt-get install --no-install-recommends redis-server webhook prometheus-alertmanager curl
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -1,13 +1,13 @@
 """Drain: a filled queue to a local sink at concurrency 50: claim, send, store how it ended.
 
-python -m tests.benchmarks.drain [--deliveries 3000]
+python -m tests.benchmarks.drain [--deliveries 3000] [--rounds 5]
 """
 
-import argparse
-import sys
+import shutil
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,25 +15,12 @@ import httpx
 
 from router.storage.records import DeliveryFilter
 from router.storage.store import Store
-from tests.benchmarks.processes import free_port, router, running, send_load
+from tests.benchmarks.processes import module, router, rules, send_load
+from tests.benchmarks.table import Row, run
 
 T = TypeVar("T")
 
-RULES = """
-[sources.prod]
-secret = "${LANGFUSE_WEBHOOK_SECRET}"
-settle = "0s"
-
-[destinations.sink]
-type = "http"
-url = "http://127.0.0.1:PORT/hook"
-allow_private = true
-concurrency = 50
-
-[[rules]]
-name = "everything"
-actions = [{ to = "sink" }]
-"""
+COMMAND = "python -m tests.benchmarks.drain"
 
 
 def until(look: Callable[[], T | None], seconds: float = 120) -> T:
@@ -46,48 +33,56 @@ def until(look: Callable[[], T | None], seconds: float = 120) -> T:
     raise TimeoutError
 
 
-def filled(folder: Path, rules: str, count: int) -> str:
-    """Return the URL of a SQLite store with that many deliveries that wait."""
-    url = f"sqlite:///{folder}/router.db"
-    with router(folder, rules, "--capture") as (base, _):
-        send_load(f"{base}/webhooks/prod", count, prompts=count)
-        with Store.open(url) as store:
+def filled(folder: Path, count: int, store_url: str) -> list[str]:
+    """Receive and route that many webhooks; return the keys of their deliveries, all of them captured."""
+    with router(folder, rules("http://127.0.0.1:9", "0s"), "--capture", store=store_url) as (base, _):
+        send_load(f"{base}/webhooks/prod", requests=count, prompts=count)
+        with Store.open(store_url) as store:
             until(lambda: not store.backlog().waiting)
-    with Store.open(url) as store:
+    with Store.open(store_url) as store:
         cursor, keys = None, []
         while True:
             page = store.deliveries(DeliveryFilter(status="captured"), limit=1_000, cursor=cursor)
             keys += [record.key for record in page.items]
             if (cursor := page.next_cursor) is None:
                 break
-        assert len(store.retry(keys).result()) == count
-    return url
+    assert len(keys) == count
+    return keys
 
 
-def drained(folder: Path, rules: str, sink: str, count: int) -> float:
-    """Start a router on the filled store; return deliveries per second, from the first to the last at the sink."""
-    httpx.delete(sink)
-    with router(folder, rules):
-        told = until(lambda: found if (found := httpx.get(sink).json())["count"] >= count else None)
-        with Store.open(f"sqlite:///{folder}/router.db") as store:
-            until(lambda: not store.backlog().queues)
+def arrived(sink: str, count: int) -> float:
+    """Wait until the sink has that many, and no more; return how many came per second, from the first to the last."""
+    told = until(lambda: found if (found := httpx.get(sink).json())["count"] >= count else None)
     assert told["count"] == count
     return float(count / (told["last"] - told["first"]))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deliveries", type=int, default=3_000)
-    asked = parser.parse_args()
-    port = free_port()
-    sink, rules = f"http://127.0.0.1:{port}/", RULES.replace("PORT", str(port))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = (sys.executable, "-m", "tests.benchmarks.sink", str(port))
-        with running(*command, url=sink, log=folder / "sink.log"):
-            filled(folder / "router", rules, asked.deliveries)
-            print(f"{drained(folder / 'router', rules, sink, asked.deliveries):.0f} deliveries/s")
+def queue(folder: Path, sink: str, count: int) -> Callable[[], float]:
+    """Fill a queue; return what sends all of a copy of it and tells the deliveries per second."""
+    url = f"sqlite:///{folder}/filled/router.db"
+    keys = filled(folder / "filled", count, url)
+    with Store.open(url) as store:
+        store.retry(keys).result()
+
+    def drained() -> float:
+        copy = shutil.copytree(folder / "filled", folder / "copy")
+        httpx.delete(sink)
+        with router(copy, rules(sink, "0s")):
+            rate = arrived(sink, count)
+            with Store.open(f"sqlite:///{copy}/router.db") as store:
+                until(lambda: not store.backlog().queues)
+        shutil.rmtree(copy)
+        return rate
+
+    return drained
+
+
+def rows(deliveries: int, rounds: int) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name, module("sink", Path(name)) as sink:
+        drained = queue(Path(name), sink, deliveries)
+        rate = statistics.median(drained() for _ in range(rounds))
+        yield Row(work="drain of a filled queue at concurrency 50", ours=f"{rate:.0f}/s", command=COMMAND)
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, rows, deliveries=3_000, rounds=5)

@@ -7,22 +7,25 @@ Everything is prepared before the clock starts: bodies, signatures, whole reques
 
 import argparse
 import asyncio
+import hmac
 import ipaddress
+import itertools
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import cast, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
 from router.langfuse.signature import sign
-from tests.benchmarks.processes import SECRET, Load
+from tests.benchmarks.processes import SECRET, Load, Signature
 
 BODY_BYTES = 1_200
+KEY = SECRET.encode()
 
 
 def webhook(number: int, prompts: int, dice: random.Random) -> bytes:
@@ -57,14 +60,18 @@ def webhook(number: int, prompts: int, dice: random.Random) -> bytes:
     return msgspec.json.encode(body)
 
 
-def requests_for(url: str, bodies: Iterator[bytes]) -> list[bytes]:
+def requests_for(url: str, bodies: Iterator[bytes], signature: Signature = "langfuse") -> list[bytes]:
     """Return whole HTTP/1.1 requests, signed now."""
     target = urlsplit(url)
     now = datetime.now(UTC)
+
+    def signed(body: bytes) -> str:
+        return sign(body, SECRET, now) if signature == "langfuse" else hmac.digest(KEY, body, "sha256").hex()
+
     return [
         (
             f"POST {target.path} HTTP/1.1\r\nhost: {target.netloc}\r\ncontent-type: application/json\r\n"
-            f"user-agent: Langfuse/1.0\r\nx-langfuse-signature: {sign(body, SECRET, now)}\r\n"
+            f"user-agent: Langfuse/1.0\r\nx-langfuse-signature: {signed(body)}\r\n"
             f"content-length: {len(body)}\r\n\r\n"
         ).encode()
         + body
@@ -110,18 +117,18 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def fire(url: str, requests: list[bytes], connections: int) -> Load:
-    """Send all requests to an address of this machine, `connections` at a time."""
-    target = urlsplit(url)
-    host, port = target.hostname or "", target.port or 80
-    if not ipaddress.ip_address(host).is_loopback:
-        raise ValueError(f"{host} is not this machine")
+async def fire(urls: Sequence[str], requests: list[bytes], connections: int) -> Load:
+    """Send all requests to addresses of this machine in turn, `connections` at a time."""
+    targets = [(target.hostname or "", target.port or 80) for target in map(urlsplit, urls)]
+    for host, _ in targets:
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"{host} is not this machine")
     loop = asyncio.get_running_loop()
     answered: list[tuple[float, int]] = []
     rest = iter(requests)
     ends: list[asyncio.Future[None]] = [loop.create_future() for _ in range(connections)]
     began = time.perf_counter()
-    for end in ends:
+    for end, (host, port) in zip(ends, itertools.cycle(targets), strict=False):
         await loop.create_connection(lambda end=end: _Connection(rest, answered, end), host, port)  # type: ignore[misc]
     await asyncio.gather(*ends)
     seconds = time.perf_counter() - began
@@ -138,14 +145,15 @@ async def fire(url: str, requests: list[bytes], connections: int) -> Load:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
+    parser.add_argument("url", nargs="+", help="they all have the same path")
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--prompts", type=int, default=500)
+    parser.add_argument("--signature", choices=get_args(Signature), default="langfuse")
     asked = parser.parse_args()
     dice = random.Random()
     bodies = (webhook(number, asked.prompts, dice) for number in range(asked.requests))
-    load = uvloop.run(fire(asked.url, requests_for(asked.url, bodies), asked.connections))
+    load = uvloop.run(fire(asked.url, requests_for(asked.url[0], bodies, asked.signature), asked.connections))
     print(msgspec.json.encode(load).decode())
 
 

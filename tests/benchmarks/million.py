@@ -7,7 +7,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from router.storage.deliveries import Wanted
 from router.storage.events import NewEvent
 from router.storage.records import DeliveryFilter, EventFilter
 from router.storage.store import Store
+from tests.benchmarks.table import Row
 
+COMMAND = "python -m tests.benchmarks.million"
 PROMPTS = 5_000
 BODY = b'{"prompt": "' + b"x" * 1_186 + b'"}'
 LOOKS = 7
@@ -40,8 +42,9 @@ FILL = [
        SELECT n, 'prod', 'event-' || n, 'webhook', 'prompt-version', 'updated', 'p-1',
               'team/prompt-' || (n % :prompt_count + 1), :now - (:count - n) * 1000, :now - (:count - n) * 1000,
               'routed', '', 'r-1', :now, 'd', :body FROM {events}""",
-    """INSERT INTO changes (id, event, prompt, type, action, origin, facts, at)
-       SELECT 'change-' || n, n, n % :prompt_count + 1, 'prompt-version', 'updated', 'webhook', '{{}}', :now
+    """INSERT INTO changes (id, event, prompt, type, action, origin, happened_at, facts, at)
+       SELECT 'change-' || n, n, n % :prompt_count + 1, 'prompt-version', 'updated', 'webhook',
+              :now - (:count - n) * 1000, '{{}}', :now
        FROM {events}""",
     """INSERT INTO verdicts (change_id, rule, verdict, clauses)
        SELECT 'change-' || n, 'rule', 'match', '[]' FROM {events}""",
@@ -50,9 +53,10 @@ FILL = [
     """INSERT INTO firing_changes (change_id, rule, firing)
        SELECT 'change-' || n, 'rule', 'firing-' || n FROM {events}""",
     """INSERT INTO deliveries (seq, key, firing, rule, action, position, destination, type, status, reason, prompt,
-                               about_trouble, created_at, queued_at, due_at, ended_at, attempts, fence, message)
+                               about_trouble, created_at, queued_at, due_at, ended_at, attempts, fence, again, message)
        SELECT n, 'key-' || n, 'firing-' || n, 'rule', 'a', 0, 'team', 'log', 'delivered', '', n % :prompt_count + 1,
-              false, :now - (:count - n) * 1000, :now, :now, :now, 1, 1, '{{"type":"log","text":"x"}}' FROM {events}""",
+              false, :now - (:count - n) * 1000, :now, :now, :now, 1, 1, 0, '{{"type":"log","text":"x"}}'
+       FROM {events}""",
     """INSERT INTO attempts (delivery, fence, number, started_at, finished_at, outcome, reason, excerpt)
        SELECT n, 1, 1, :now, :now, 'accepted', '', '' FROM {events}""",
 ]
@@ -86,16 +90,20 @@ def median_ms(ask: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def measure(url: str, count: int) -> dict[str, float]:
-    """Fill an empty store; return the milliseconds that each question takes."""
+def filled(url: str, count: int) -> datetime:
+    """Fill an empty store with events of the last seconds, one each millisecond; return when the last came."""
     now = datetime.now(UTC)
     database = open_database(url, migrate=True)
-    began = time.perf_counter()
     with database.writes.begin() as connection:
         fill(connection, count, now)
     database.close()
     analyze(url)
-    print(f"{url.partition(':')[0]}: {count:,} events stored in {time.perf_counter() - began:.0f} s", flush=True)
+    return now
+
+
+def measure(url: str, count: int) -> dict[str, float]:
+    """Fill an empty store; return the milliseconds that each question takes."""
+    now = filled(url, count)
     middle = count // 2
     with Store.open(url) as store:
         wanted = {"team": Wanted(type="log", most=50, lease=timedelta(seconds=40), max_age=timedelta(days=3))}
@@ -125,16 +133,18 @@ def measure(url: str, count: int) -> dict[str, float]:
             "backlog": median_ms(store.backlog),
             "ledger": median_ms(lambda: store.ledger(PromptKey("prod", "p-1", "team/prompt-7"))),
             "events list": median_ms(lambda: store.events(EventFilter())),
-            "… in the middle": median_ms(lambda: store.events(EventFilter(), cursor=str(middle))),
-            "… of a prompt": median_ms(lambda: store.events(EventFilter(prompt="team/prompt-7"))),
-            "… of a rare status": median_ms(lambda: store.events(EventFilter(status="stale"))),
-            "… since an hour": median_ms(lambda: store.events(EventFilter(since=now - timedelta(hours=1)))),
-            "… before half": median_ms(lambda: store.events(EventFilter(until=now - timedelta(seconds=middle)))),
+            "events list in the middle": median_ms(lambda: store.events(EventFilter(), cursor=str(middle))),
+            "events list of a prompt": median_ms(lambda: store.events(EventFilter(prompt="team/prompt-7"))),
+            "events list of a rare status": median_ms(lambda: store.events(EventFilter(status="stale"))),
+            "events list since an hour": median_ms(lambda: store.events(EventFilter(since=now - timedelta(hours=1)))),
+            "events list before half": median_ms(
+                lambda: store.events(EventFilter(until=now - timedelta(seconds=middle)))
+            ),
             "events show": median_ms(lambda: store.event(f"event-{middle}")),
             "deliveries list": median_ms(lambda: store.deliveries(DeliveryFilter())),
-            "… of a prompt ": median_ms(lambda: store.deliveries(DeliveryFilter(prompt="team/prompt-7"))),
-            "… dead": median_ms(lambda: store.deliveries(DeliveryFilter(status="dead"))),
-            "… of an absent rule": median_ms(lambda: store.deliveries(DeliveryFilter(rule="nobody"))),
+            "deliveries list of a prompt": median_ms(lambda: store.deliveries(DeliveryFilter(prompt="team/prompt-7"))),
+            "deliveries list, dead": median_ms(lambda: store.deliveries(DeliveryFilter(status="dead"))),
+            "deliveries list of an absent rule": median_ms(lambda: store.deliveries(DeliveryFilter(rule="nobody"))),
             "deliveries show": median_ms(lambda: store.delivery(f"key-{middle}")),
         }
 
@@ -148,15 +158,29 @@ def analyze(url: str) -> None:
     database.close()
 
 
+def rows(count: int) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        times = measure(f"sqlite:///{folder}/router.db", count)
+    slowest = max(times, key=times.__getitem__)
+    yield Row(
+        work=f"{count:,} stored events, SQLite: what people and loops ask",
+        ours=f"receive {times['receive']:.1f} ms, claim {times['claim']:.1f} ms; the slowest of {len(times)}, "
+        f"{slowest}, {times[slowest]:.0f} ms",
+        command=COMMAND,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--store", help="An empty database instead of a SQLite file.")
     asked = parser.parse_args()
+    began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         times = measure(asked.store or f"sqlite:///{Path(folder) / 'router.db'}", asked.events)
+    print(f"{asked.events:,} events stored and asked for in {time.perf_counter() - began:.0f} s")
     for what, milliseconds in times.items():
-        print(f"{what:20} {milliseconds:9.1f} ms")
+        print(f"{what:32} {milliseconds:9.1f} ms")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ from router.storage.store import Store
 from router.storage.tables import change_labels, changes, deliveries, events, firing_changes, firings, verdicts
 from tests.acceptance.running import SECRET
 from tests.acceptance.test_intake import body
+from tests.benchmarks.table import Row
 
+COMMAND: Final = "python -m tests.benchmarks.pages"
 GOAL_MS: Final = 200
 LOOKS: Final = 7
 PROMPTS: Final = 2_000
@@ -192,30 +194,45 @@ async def measure(service: Service) -> dict[str, float]:
         return found
 
 
+def figures(count: int, kept: Path | None = None) -> dict[str, float]:
+    """Fill a store, unless it was kept; return the milliseconds of each page."""
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.toml"
+        rules.write_text(RULES)
+        file = kept or Path(folder) / "router.db"
+        url, filled = f"sqlite:///{file}", file.exists()
+        rulebook = Rulebook(str(rules), Disk({"SECRET": SECRET}), missing="error")
+        if not filled:
+            copies = max(1, count // ROUTED)
+            with Store.open(url, serve=True) as store:
+                service = Service(rulebook, store, capture=True, token=None)
+                asyncio.run(fill(service, min(ROUTED, count), WEEK / copies))
+            age(url, copies)
+        with Store.open(url, serve=True) as store:
+            service = Service(rulebook, store, capture=False, token=Text.secret(TOKEN))
+            return asyncio.run(measure(service))
+
+
+def rows(count: int) -> Iterator[Row]:
+    configure("console", level=logging.WARNING)
+    found = figures(count)
+    slowest = max(found, key=found.__getitem__)
+    yield Row(
+        work=f"a page of the console, {count:,} events",
+        ours=f"median {statistics.median(found.values()):.0f} ms; "
+        f"the slowest of {len(found)}, {slowest.partition('?')[0]}, {found[slowest]:.0f} ms",
+        goal=f"each ≤ {GOAL_MS} ms",
+        command=COMMAND,
+    )
+
+
 def main() -> None:
     configure("console", level=logging.WARNING)
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--store", type=Path, help="a file to keep the store in, or one that was filled before")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rules = Path(folder) / "rules.toml"
-        rules.write_text(RULES)
-        file = given.store or Path(folder) / "router.db"
-        url, filled = f"sqlite:///{file}", file.exists()
-        rulebook = Rulebook(str(rules), Disk({"SECRET": SECRET}), missing="error")
-        if not filled:
-            began = time.perf_counter()
-            copies = max(1, given.events // ROUTED)
-            with Store.open(url, serve=True) as store:
-                service = Service(rulebook, store, capture=True, token=None)
-                asyncio.run(fill(service, min(ROUTED, given.events), WEEK / copies))
-            age(url, copies)
-            print(f"{given.events:,} events received and routed in {time.perf_counter() - began:.0f} s", flush=True)
-        with Store.open(url, serve=True) as store:
-            service = Service(rulebook, store, capture=False, token=Text.secret(TOKEN))
-            found = asyncio.run(measure(service))
-    for path, took in found.items():
+    for path, took in figures(given.events, given.store).items():
         print(f"{took:8.1f} ms {'over' if took > GOAL_MS else '    '}  {path}")
 
 

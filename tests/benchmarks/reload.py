@@ -7,11 +7,12 @@ on the wall is told too, but a busy machine is late by itself.
 
 import asyncio
 import resource
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,9 @@ from router.domain.problem import RulesError
 from router.service.letting_go import let_go
 from router.service.outside import Disk
 from router.service.rulebook import Rulebook
+from tests.benchmarks.table import Row
 
+COMMAND = "python -m tests.benchmarks.reload"
 HEAD = """[sources.prod]
 secret = "${SECRET}"
 [destinations.team]
@@ -100,13 +103,30 @@ async def nothing(_: Rulebook) -> None:
     await asyncio.sleep(2)
 
 
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+@contextmanager
+def loaded(count: int) -> Iterator[tuple[Path, Rulebook]]:
+    """Give a file of that many rules, and those rules in force."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rules.toml"
         path.write_text(rules(count))
-        before = time.process_time()
-        book = Rulebook(str(path), Disk(ENVIRONMENT), missing="error")
+        yield path, Rulebook(str(path), Disk(ENVIRONMENT), missing="error")
+
+
+def rows(count: int, rounds: int) -> Iterator[Row]:
+    with loaded(count) as (_, book):
+        found = [asyncio.run(measured(partial(reload, book))) for _ in range(rounds)]
+    yield Row(
+        work=f"reload of {count:,} rules beside the event loop",
+        ours=f"{statistics.median(one.took for one in found):.1f} s, "
+        f"the loop is held up for {max(one.computed for one in found) * 1000:.0f} ms at most",
+        command=COMMAND,
+    )
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    before = time.process_time()
+    with loaded(count) as (path, book):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{count:,} rules: loaded in {time.process_time() - before:.2f} s of CPU, {peak:.0f} MB at most")
         for _ in range(3):

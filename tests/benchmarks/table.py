@@ -1,19 +1,25 @@
 """Rows of one run: what was measured, against what, and the ratio of paired rounds."""
 
+import argparse
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+HEAD = "| work | ours | against | ratio | goal | command |\n| --- | --- | --- | --- | --- | --- |"
+
 
 class Row(Struct, frozen=True, kw_only=True):
-    """Medians of paired rounds; `ratio` is the median of the rounds' own ratios, so that a slow minute counts once."""
+    """Medians of paired rounds; `ratio` is the median of the rounds' own ratios, so that a slow minute counts once.
+
+    A row that is compared with nothing has its figure and its goal.
+    """
 
     work: str
     ours: str
-    other: str
-    ratio: float
-    goal: str
+    other: str = ""
+    ratio: float | None = None
+    goal: str = ""
     command: str
 
 
@@ -27,10 +33,22 @@ def paired(ours: Callable[[], float], other: Callable[[], float], rounds: int) -
     )
 
 
-def shown(rows: Sequence[Row]) -> str:
-    """Return the table in Markdown."""
-    lines = ["| work | ours | against | ratio | goal | command |", "| --- | --- | --- | --- | --- | --- |"]
-    lines += [
-        f"| {row.work} | {row.ours} | {row.other} | {row.ratio:.2f} | {row.goal} | `{row.command}` |" for row in rows
-    ]
-    return "\n".join(lines)
+def line(row: Row) -> str:
+    """Return a row of the table in Markdown; it belongs under `HEAD`."""
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    return f"| {row.work} | {row.ours} | {row.other} | {ratio} | {row.goal} | `{row.command}` |"
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print the table in Markdown, each row as soon as it is measured."""
+    print(HEAD, flush=True)
+    for row in rows:
+        print(line(row), flush=True)
+
+
+def run(doc: str | None, rows: Callable[..., Iterable[Row]], **numbers: int) -> None:
+    """Be a command that shows `rows`: the numbers that they take are its options, with these defaults."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    show(rows(**vars(parser.parse_args())))

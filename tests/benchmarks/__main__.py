@@ -1,0 +1,32 @@
+"""All benchmarks in one table, each with the command that runs it alone, at sizes that take a quarter of an hour.
+
+python -m tests.benchmarks
+"""
+
+from itertools import chain
+
+from tests.benchmarks import drain, intake, latency, matching, memory, million, pages, reload, rendering, replicas
+from tests.benchmarks.table import show
+
+ROUNDS = 5
+
+
+def main() -> None:
+    show(
+        chain(
+            matching.rows(10_000),
+            rendering.rows(),
+            reload.rows(10_000, 3),
+            latency.rows(ROUNDS),
+            intake.rows(6_000, ROUNDS),
+            drain.rows(3_000, ROUNDS),
+            replicas.rows(3_000, ROUNDS),
+            memory.rows(100_000, 5_000),
+            million.rows(200_000),
+            pages.rows(100_000),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
