@@ -3,27 +3,27 @@
 python -m tests.benchmarks
 """
 
-from itertools import chain
-
 from tests.benchmarks import drain, intake, latency, matching, memory, million, pages, reload, rendering, replicas
-from tests.benchmarks.table import show
+from tests.benchmarks.table import in_turn, show
 
 ROUNDS = 5
 
 
 def main() -> None:
     show(
-        chain(
-            matching.rows(10_000),
-            rendering.rows(),
-            reload.rows(10_000, 3),
-            latency.rows(ROUNDS),
-            intake.rows(6_000, ROUNDS),
-            drain.rows(3_000, ROUNDS),
-            replicas.rows(3_000, ROUNDS),
-            memory.rows(100_000, 5_000),
-            million.rows(200_000),
-            pages.rows(100_000),
+        in_turn(
+            (
+                matching.rows(10_000),
+                rendering.rows(),
+                reload.rows(10_000, 3),
+                latency.rows(ROUNDS),
+                intake.rows(6_000, ROUNDS),
+                drain.rows(3_000, ROUNDS),
+                replicas.rows(3_000, ROUNDS),
+                memory.rows(100_000, 5_000),
+                million.rows(200_000),
+                pages.rows(100_000),
+            )
         )
     )
 

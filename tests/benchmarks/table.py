@@ -2,7 +2,8 @@
 
 import argparse
 import statistics
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -44,6 +45,15 @@ def show(rows: Iterable[Row]) -> None:
     print(HEAD, flush=True)
     for row in rows:
         print(line(row), flush=True)
+
+
+def in_turn(parts: Iterable[Iterable[Row]]) -> Iterator[Row]:
+    """Yield the rows of all parts. Where one fails, say so and go on: its other rows are left out."""
+    for rows in parts:
+        try:
+            yield from rows
+        except Exception as error:  # whatever it was, the others can be measured
+            print(f"left out: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
 
 def run(doc: str | None, rows: Callable[..., Iterable[Row]], **numbers: int) -> None:

@@ -18,4 +18,6 @@ const post = (body) =>
     request.end(body);
   });
 
-new Worker("webhooks", (job) => post(job.data.body), { connection: { port: Number(redis) }, concurrency: 50 });
+const connection = { port: Number(redis) };
+const worker = new Worker("webhooks", (job) => post(job.data.body), { connection, concurrency: 50 });
+process.on("SIGTERM", () => worker.close().then(() => process.exit(0))); // what is under way ends, and is recorded
