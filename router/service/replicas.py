@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final, assert_never
 
 from router.storage.bell import Call
@@ -10,11 +11,18 @@ from router.storage.store import Store
 BREATH: Final = 0.05
 """Seconds in which all that happens makes one call. The others only help: whoever has the work wakes itself."""
 
+HELP: Final = timedelta(seconds=0.5)
+"""Until we look for events that another called out. To look at once would make every replica read all that waits
+whenever one of them receives something: three took a third of what one took.
+"""
+
 
 class Replicas:
     """Calls and listens. On a store that nobody else serves it does nothing."""
 
-    def __init__(self, store: Store, wake_routing: Callable[[], None], wake_worker: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, wake_routing: Callable[[timedelta], None], wake_worker: Callable[[], None]
+    ) -> None:
         self._store = store
         self._wake_routing = wake_routing
         self._wake_worker = wake_worker
@@ -37,7 +45,7 @@ class Replicas:
     def _heard(self, what: Call) -> None:
         match what:
             case "events":
-                self._wake_routing()
+                self._wake_routing(HELP)
             case "deliveries":
                 self._wake_worker()
             case _:

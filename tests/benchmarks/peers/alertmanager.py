@@ -99,7 +99,7 @@ def send_alerts(url: str, count: int) -> None:
         }
         for n in range(count)
     ]
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         for first in range(0, count, BATCH):
             body = msgspec.json.encode(alerts[first : first + BATCH])
             answer = client.post(f"{url}/api/v2/alerts", content=body, headers={"content-type": "application/json"})
