@@ -107,7 +107,7 @@ class Service:
         )
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)
-        self.replicas = Replicas(store, self.routing.wake, self.worker.wake)
+        self.replicas = Replicas(store, self.routing.wake, self.worker.wake, self.live.tell)
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
@@ -208,13 +208,13 @@ class Service:
 
     def _drained(self) -> None:
         """Events that were in the spool are in the store."""
-        self.live.tell()
-        self.routing.wake()
+        self.received(timedelta())
 
     def acted(self) -> None:
         """Somebody made deliveries wait again, or end."""
         self.live.tell()
         self.worker.wake()
+        self.replicas.call("deliveries")
 
     def _looked(self, look: Look) -> None:
         self.metrics.looked_at.labels(look.source).set_to_current_time()
@@ -236,7 +236,8 @@ class Service:
                 self.metrics.routed.labels(event.status).inc()
                 self.metrics.routing_seconds.observe(event.waited.total_seconds())
             self._enqueued(routing.deliveries)
-        self.live.tell()
+        if routings:
+            self._became()
         if any(firing.hold for routing in routings for firing in routing.firings):
             self.held.wake()
 
@@ -246,7 +247,13 @@ class Service:
             self.metrics.rule_matches.labels(firing.rule, firing.mode).inc()
             log.info("told what was held", rule=firing.rule, changes=len(firing.changes))
             self._enqueued(telling.deliveries)
+        if tellings:
+            self._became()
+
+    def _became(self) -> None:
+        """Something became of events or deliveries; the consoles show it, those of other replicas too."""
         self.live.tell()
+        self.replicas.call("outcomes")
 
     def _enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
         for delivery in deliveries:
@@ -265,7 +272,7 @@ class Service:
         self.metrics.attempt_seconds.labels(claim.destination).observe(ended.took.total_seconds())
         if self.tracing is not None:
             self.tracing.ended(ended)
-        self.live.tell()
+        self._became()
         if following.status in ("delivered", "dead"):
             self._over(claim.destination, following.status)
         if following.status == "delivered":

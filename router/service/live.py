@@ -8,7 +8,7 @@ QUIET_SECONDS: Final = 0.5
 """So long nothing is told after something was: a storm of events must not become a storm of questions."""
 
 LOOK_SECONDS: Final = 10.0
-"""So often something is told anyway: what another replica did nobody here knows."""
+"""So often something is told anyway: of what another replica did a call may be lost."""
 
 
 class Live:

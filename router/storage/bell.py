@@ -7,8 +7,8 @@ from typing import Final, Literal, TypeAlias, get_args
 import structlog
 from sqlalchemy import Connection, Engine, func, select
 
-Call: TypeAlias = Literal["events", "deliveries"]
-"""What there may be more of: events that wait to be routed, deliveries that wait to be sent."""
+Call: TypeAlias = Literal["events", "deliveries", "outcomes"]
+"""What there may be more of: events that wait to be routed, deliveries that wait to be sent, what became of either."""
 
 log = structlog.get_logger("router.storage")
 

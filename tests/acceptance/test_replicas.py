@@ -1,16 +1,21 @@
 """Several routers on one PostgreSQL, as processes that nobody stops gently."""
 
+import contextlib
+import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import psycopg
 
+from router.service.live import LOOK_SECONDS, QUIET_SECONDS
 from router.storage.records import DeliveryFilter, EventFilter
 from router.storage.store import Store
-from tests.acceptance.receivers import Receiver
+from tests.acceptance.receivers import Receiver, Reply
 from tests.acceptance.running import RunningRouter, command, eventually
 from tests.acceptance.test_intake import body
 
@@ -123,6 +128,64 @@ def test_replicas_that_race_for_one_prompt_tell_each_change_once(
             assert len(store.events(EventFilter(), limit=1000).items) == 60
             assert len(store.deliveries(DeliveryFilter(), limit=1000).items) == 60
         assert len(receiver.arrived) == 60
+
+
+class Console:
+    """A console that somebody watches; what it is told only because time has passed does not count."""
+
+    def __init__(self, stack: ExitStack, router: RunningRouter) -> None:
+        self._browser = stack.enter_context(httpx.Client(base_url=router.url, timeout=60))
+        (csrf,) = re.findall(r'name="_csrf_token" value="([^"]+)"', self._browser.get("/login").text)
+        assert self._browser.post("/login", data={"token": "t", "_csrf_token": csrf}).status_code == 303
+        self.told = threading.Event()
+        live = stack.enter_context(self._browser.stream("GET", "/live"))
+        threading.Thread(target=self._listen, args=(live,), daemon=True).start()
+
+    def _listen(self, live: httpx.Response) -> None:
+        last = time.monotonic()
+        with contextlib.suppress(httpx.HTTPError):  # the router ends before
+            for line in live.iter_lines():
+                if line == "event: changed":
+                    if time.monotonic() - last < LOOK_SECONDS:
+                        self.told.set()
+                    last = time.monotonic()
+
+    def wait(self, words: str) -> None:
+        while True:
+            assert self.told.wait(30), f"nothing told that it may be looked for {words}"
+            self.told.clear()
+            if words in self._browser.get("/events").text:
+                return
+
+
+def test_consoles_show_at_once_what_another_replica_does(tmp_path: Path, database: str, receiver: Receiver) -> None:
+    answers = threading.Event()
+    receiver.script = lambda _: Reply(before=lambda: answers.wait(20))
+    rules = RULES.replace("SINK", receiver.url).replace("SETTLE", "0s").replace('"1s"', '"30s"')
+    rules = rules.replace("actions", 'match = { prompt = "checkout/*" }\nactions')
+    with ExitStack() as stack:
+        routers = start_all(stack, tmp_path, f'[server]\nadmin_token = "t"\n{rules}', database, 2)
+        eventually(lambda: listeners(database) == 2, "each hears the other")
+        consoles = [Console(stack, router) for router in routers]
+        routers[0].post(body("e-1"))
+        eventually(lambda: receiver.arrived, "it is being sent")
+        routers[1].post(body("e-2", {"name": "not told"}))
+        for console in consoles:
+            console.wait('id="event-2"')
+        time.sleep(3 * QUIET_SECONDS)  # what is told late of that would be taken for the delivery's end
+        for console in consoles:
+            console.told.clear()
+        answers.set()
+        for console in consoles:
+            console.wait("1 delivered")
+
+
+def listeners(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
 
 
 def test_three_upgrades_at_once_migrate_once(tmp_path: Path, database: str) -> None:
