@@ -31,6 +31,8 @@ programs cannot work with raises the major number, and they refuse to start.
 VERSION_TABLE: Final = "router_schema"
 
 _MIGRATION_LOCK: Final = 5_276_843_125  # any number, the same in every release
+_UPGRADE_TRIES: Final = 5
+_DEADLOCK: Final = "40P01"
 _SQLITE_BUSY_SECONDS: Final = 10
 _WRITER_CACHE: Final = 16_000
 _PAGES_AHEAD: Final = 10_000
@@ -147,7 +149,7 @@ def open_database(url: str, *, serve: bool = False, migrate: bool = False, patie
     database = Database(_sqlite(where) if sqlite else _postgres(where, pool_pre_ping=True), lock)
     try:
         if migrate or (serve and sqlite):
-            _upgrade(database.writes)
+            _upgrade_beside_others(database.writes)
             if sqlite:
                 with database.writes.begin() as connection:
                     tell_planner(connection)
@@ -345,6 +347,17 @@ def _check_schema(found: str | None, store: str) -> None:
 def _numbers(version: str) -> tuple[int, int]:
     major, minor = version.split(".")
     return int(major), int(minor)
+
+
+def _upgrade_beside_others(engine: Engine) -> None:
+    """Migrate. Replicas at work want the tables in another order than a migration: who loses is free to try again."""
+    for _ in range(_UPGRADE_TRIES - 1):
+        try:
+            return _upgrade(engine)
+        except DatabaseError as error:
+            if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                raise
+    return _upgrade(engine)
 
 
 def _upgrade(engine: Engine) -> None:

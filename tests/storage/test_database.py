@@ -6,20 +6,36 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from click.testing import CliRunner
 from sqlalchemy import create_engine, make_url, text
 
+from router.cli.main import cli
+from router.langfuse.samples import sample
 from router.storage.database import SCHEMA, VERSION_TABLE, open_database
 from router.storage.errors import StoreError, StoreNotMigrated
 from router.storage.store import Store
 from router.storage.tables import metadata
 from tests.storage.make import KEY
+
+LEAST_RULES = """
+[sources.prod]
+secret = "s"
+[destinations.log]
+type = "log"
+[[rules]]
+name = "all"
+actions = [{ to = "log" }]
+"""
 
 
 def set_schema(url: str, version: str) -> None:
@@ -29,12 +45,18 @@ def set_schema(url: str, version: str) -> None:
     engine.dispose()
 
 
-def test_the_migrations_make_the_tables(url: str) -> None:
+def differences(url: str) -> list[object]:
+    """Return how the tables that are there differ from those of this program."""
     engine = create_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        assert compare_metadata(context, metadata) == []
+        found: list[object] = compare_metadata(context, metadata)
     engine.dispose()
+    return found
+
+
+def test_the_migrations_make_the_tables(url: str) -> None:
+    assert differences(url) == []
 
 
 def test_the_migrations_make_the_same_constraints(tmp_path: Path) -> None:
@@ -77,6 +99,53 @@ def test_a_newer_schema_is_refused(url: str) -> None:
     for serve in (False, True):
         with pytest.raises(StoreError, match=r"schema 2\.0 is newer than this program"):
             Store.open(url, serve=serve)
+
+
+GIVEN = {
+    "deliveries cancel": "key",
+    "deliveries dismiss": "key",
+    "deliveries retry": "key",
+    "deliveries show": "key",
+    "dry-run": "body.json",
+    "events export": "id",
+    "events replay": "id",
+    "events show": "id",
+    "explain": "checkout/cart",
+    "prompts replay": "--rule all",
+    "prompts show": "checkout/cart",
+    "what-if": "rules.toml",
+}
+"""What commands cannot do without."""
+
+OTHERS = ("serve", "reload", "reconcile")
+"""Commands that listen first, or ask the service instead of the store."""
+
+
+def commands_with_a_store(group: click.Group, *names: str) -> Iterator[str]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands_with_a_store(command, *names, name)
+        elif command is not None and any(option.name == "store_url" for option in command.params):
+            yield " ".join([*names, name])
+
+
+@pytest.mark.parametrize("command", sorted(set(commands_with_a_store(cli)) - set(OTHERS)))
+def test_every_command_refuses_a_schema_that_it_cannot_work_with(
+    command: str, sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rules.toml").write_text(LEAST_RULES)
+    Path("body.json").write_bytes(msgspec.json.encode(sample("promoted")))
+    set_schema(sqlite, "2.0")
+    before = Path("router.db").read_bytes()
+    ran = CliRunner().invoke(cli, [*command.split(), *GIVEN.get(command, "").split(), "--store", sqlite])
+    assert ran.exit_code == 1
+    said = str(ran.exception) if isinstance(ran.exception, StoreError) else ran.output
+    (line,) = [line for line in said.splitlines() if "schema" in line]
+    assert "schema 2.0 is newer than this program can work with" in line
+    assert Path("router.db").read_bytes() == before
 
 
 def test_a_newer_schema_that_only_adds_can_be_worked_with(url: str) -> None:
