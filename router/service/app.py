@@ -374,18 +374,25 @@ async def ready(state: State) -> Response[dict[str, str]]:
     digest = service.rulebook.ruleset.digest
     if service.draining:
         return Response({"status": "draining", "ruleset": digest}, status_code=503)
-    if service.intake.is_spooling:
+    why = service.intake.spools_because or await _why_not(service.store)
+    if why is None:
+        return Response({"status": "ok", "ruleset": digest})
+    if service.intake.has_spool:
         # still ready: out of rotation, the spool would get nothing
-        return Response({"status": "spooling, the store does not answer", "ruleset": digest})
+        return Response({"status": f"spooling, {why}", "ruleset": digest})
+    return Response({"status": why, "ruleset": digest}, status_code=503)
+
+
+async def _why_not(store: Store) -> str | None:
+    """Return why the store does not answer; None: it does."""
     try:
         async with asyncio.timeout(STORE_ANSWERS):
-            await asyncio.to_thread(service.store.ping)
+            await asyncio.to_thread(store.ping)
     except StoreUnavailable as error:
-        return Response({"status": str(error), "ruleset": digest}, status_code=503)
+        return str(error)
     except TimeoutError:
-        status = f"the store does not answer within {STORE_ANSWERS:g} s"
-        return Response({"status": status, "ruleset": digest}, status_code=503)
-    return Response({"status": "ok", "ruleset": digest})
+        return f"the store does not answer within {STORE_ANSWERS:g} s"
+    return None
 
 
 def metrics_route(service: Service, *, open_without_token: bool) -> Any:

@@ -51,14 +51,20 @@ class Intake:
         self._drained = drained
         self._arrived: list[tuple[NewEvent, asyncio.Future[Receipt]]] = []
         self._rush_until = 0.0
+        self._why = "what an earlier run left there is on its way into the store"
         self._committing: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._spooling = asyncio.Lock()
         """Held while something is put into the spool, and while it is looked whether the spool is empty."""
 
     @property
-    def is_spooling(self) -> bool:
-        return self._draining is not None
+    def has_spool(self) -> bool:
+        return self._spool is not None
+
+    @property
+    def spools_because(self) -> str | None:
+        """Why events go into the spool at present; None: they do not."""
+        return None if self._draining is None else self._why
 
     async def give_way(self) -> None:
         """Return when nothing rushes in, or after a while: the interpreter does one thing at a time."""
@@ -120,7 +126,8 @@ class Intake:
             out = [place for place, result in enumerate(results) if isinstance(result, StoreUnavailable)]
             if spool is None or not out:
                 return results
-            log.error("the store does not answer; events go into the spool", error=str(results[out[0]]))
+            self._why = str(results[out[0]])
+            log.error("the store does not answer; events go into the spool", error=self._why)
         else:
             results, out = [StoreUnavailable("spooling")] * len(events), list(range(len(events)))
         assert spool is not None
@@ -137,7 +144,7 @@ class Intake:
                 return await asyncio.wrap_future(self._store.receive_all(events))
         except TimeoutError:
             # should it succeed later, the same event from the spool is a duplicate
-            return [StoreUnavailable(f"no answer within {PATIENCE:g} s")] * len(events)
+            return [StoreUnavailable(f"the store does not answer within {PATIENCE:g} s")] * len(events)
 
     def _drain_soon(self, spool: Spool) -> None:
         if self._draining is None:

@@ -15,6 +15,10 @@ log = structlog.get_logger("router.storage")
 _CHANNEL: Final = "langfuse_router"
 _PAUSE: Final = 1.0
 """Seconds between attempts to listen again."""
+_SILENCE: Final = 30.0
+"""Seconds after which it is asked whether somebody is there at all."""
+_ANSWER: Final = 15.0
+"""Seconds for the answer to that."""
 
 
 def call(connection: Connection, what: Call, caller: str) -> None:
@@ -38,13 +42,17 @@ async def listen(engine: Engine, caller: str, heard: Callable[[Call], None]) -> 
                 connected = True
                 for what in get_args(Call):
                     heard(what)
-                async for notification in connection.notifies():
-                    said, _, by = notification.payload.partition(" ")
-                    for what in get_args(Call):
-                        if said == what and by != caller:
-                            heard(what)
-        except psycopg.Error as error:
+                while True:
+                    async for notification in connection.notifies(timeout=_SILENCE):
+                        said, _, by = notification.payload.partition(" ")
+                        for what in get_args(Call):
+                            if said == what and by != caller:
+                                heard(what)
+                    async with asyncio.timeout(_ANSWER):  # silence may be that of a connection that leads nowhere
+                        await connection.execute("SELECT 1")
+        except (psycopg.Error, TimeoutError) as error:
             if connected:
-                log.warning("the other replicas cannot be heard at present", error=str(error).partition("\n")[0])
+                why = str(error).partition("\n")[0] or type(error).__name__
+                log.warning("the other replicas cannot be heard at present", error=why)
             connected = False
         await asyncio.sleep(_PAUSE)

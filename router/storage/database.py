@@ -6,11 +6,12 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, event, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -37,6 +38,8 @@ _SQLITE_BUSY_SECONDS: Final = 10
 _WRITER_CACHE: Final = 16_000
 _PAGES_AHEAD: Final = 10_000
 """Of 4 KiB, that wait beside a SQLite file until they are copied into it: what was written often is copied once."""
+_POOL: Final = {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
+"""Connections to PostgreSQL that read, and write jobs; one more takes events, one listens."""
 _POSTGRES_CONNECT_SECONDS: Final = 5
 _POSTGRES_ANSWER_MS: Final = 15_000
 
@@ -67,7 +70,7 @@ class Database:
             # one moment for all statements of a reader; SQLite's readers have that anyway
             self.reads = engine.execution_options(isolation_level="REPEATABLE READ")
             self.writes = engine
-            self.inserts = _postgres(engine.url, isolation_level="AUTOCOMMIT")
+            self.inserts = _postgres(engine.url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0)
 
     @property
     def is_alone(self) -> bool:
@@ -95,6 +98,11 @@ class Database:
         """Call `heard` for what other replicas call, until cancelled; at once nothing where there can be none."""
         if self.is_shared:
             await bell.listen(self._engine, name, heard)
+
+    def do_not_wait_for_ever(self) -> None:
+        """Let connections end on which PostgreSQL does not answer: a person at a command can do that, a service not."""
+        for engine in (self._engine, self.inserts):
+            event.listen(engine, "do_connect", partial(_connect_hastily, _answer_ms(engine.url) / 1000))
 
     def check_when_connected(self) -> None:
         """Look at the schema as soon as the server answers; until it will do, nothing works."""
@@ -146,10 +154,13 @@ def open_database(url: str, *, serve: bool = False, migrate: bool = False, patie
     if sqlite:
         _check_path(where, create=serve or migrate)
         lock = _take_lock(where) if serve else None
-    database = Database(_sqlite(where) if sqlite else _postgres(where, pool_pre_ping=True), lock)
+    database = Database(_sqlite(where) if sqlite else _postgres(where, **_POOL), lock)
+    if serve and not sqlite:
+        database.do_not_wait_for_ever()
     try:
         if migrate or (serve and sqlite):
-            _upgrade_beside_others(database.writes)
+            # a migration may take its time
+            _upgrade_beside_others(database.writes if sqlite else _postgres(where, poolclass=NullPool))
             if sqlite:
                 with database.writes.begin() as connection:
                     tell_planner(connection)
@@ -279,6 +290,24 @@ def _sqlite(url: URL, *, cache: int | None = None) -> Engine:
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_hastily(
+    seconds: float,
+    _dialect: Dialect,
+    _entry: ConnectionPoolEntry,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+) -> Any:
+    from router.storage import hasty  # only who has PostgreSQL has psycopg
+
+    return hasty.connect(seconds, *arguments, **options)
+
+
+def _answer_ms(url: URL) -> float:
+    """Return how long an answer may take: as long as the network may, if the URL says so."""
+    given = url.query.get("tcp_user_timeout")
+    return float(given) if isinstance(given, str) and given.isdecimal() and int(given) else _POSTGRES_ANSWER_MS
 
 
 def _postgres(url: URL, **options: Any) -> Engine:
