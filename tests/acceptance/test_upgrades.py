@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -124,24 +124,6 @@ def test_an_upgrade_that_is_in_the_way_of_replicas_tries_again(
         replica.commit()
         assert upgrade.result() == f"the store is at schema {NEXT}\n"
     assert notes(database)[0] == ["migrated"]
-
-
-def test_a_file_is_upgraded_by_its_service_and_works_with_the_one_before(
-    tmp_path: Path, receiver: Receiver, rules: str, next_release: dict[str, str]
-) -> None:
-    with RunningRouter(tmp_path, rules) as router:
-        present = router.env
-        for id, env, schema in (("a", {}, SCHEMA), ("b", next_release, NEXT), ("c", {}, NEXT)):
-            if id != "a":
-                assert router.stop() == 0
-                router.env = present | env
-                router.start()
-            post_all([router], [id])
-            with closing(router.store()) as store:
-                assert store.schema_version() == schema
-        assert all_told_once(router.store_url, receiver, ["a", "b", "c"])
-        shown = command("explain", "prompt-0", folder=tmp_path, env=next_release)
-        assert shown.returncode == 0, shown.stderr
 
 
 def test_a_newer_program_does_not_start_on_an_older_postgresql(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import get_args
 
 import msgspec
 
@@ -57,30 +58,34 @@ async def heard_by(store: Store, wanted: Callable[[list[Call]], bool]) -> list[C
     return calls
 
 
+EVERYTHING = list(get_args(Call))
+"""What is heard first: whoever begins to listen may have missed it."""
+
+
 async def test_what_one_replica_calls_the_others_hear_and_itself_does_not(postgresql: str) -> None:
     with Store.open(postgresql) as one, Store.open(postgresql) as other:
 
         def call_when_listening(calls: list[Call]) -> bool:
-            if len(calls) == 2:  # whoever begins to listen may have missed everything
+            if len(calls) == len(EVERYTHING):
                 one.call("events")
                 other.call("deliveries")
-            return len(calls) > 2
+            return len(calls) > len(EVERYTHING)
 
-        assert await heard_by(one, call_when_listening) == ["events", "deliveries", "deliveries"]
+        assert await heard_by(one, call_when_listening) == [*EVERYTHING, "deliveries"]
 
 
 async def test_who_lost_the_connection_listens_again(postgresql: str) -> None:
     with Store.open(postgresql) as store:
 
         def disturb(calls: list[Call]) -> bool:
-            if len(calls) == 2:
+            if len(calls) == len(EVERYTHING):
                 administer(
                     postgresql,
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'",
                 )
-            return len(calls) == 4
+            return len(calls) == 2 * len(EVERYTHING)
 
-        assert await heard_by(store, disturb) == ["events", "deliveries"] * 2
+        assert await heard_by(store, disturb) == EVERYTHING * 2
 
 
 async def test_nobody_shares_a_file(sqlite: str) -> None:
