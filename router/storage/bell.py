@@ -1,11 +1,11 @@
 """What replicas call out to each other: LISTEN and NOTIFY. A call may be lost, so everybody also looks by himself."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import structlog
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import URL, Connection, func, select
 
 Call: TypeAlias = Literal["events", "deliveries", "outcomes"]
 """What there may be more of: events that wait to be routed, deliveries that wait to be sent, what became of either."""
@@ -26,18 +26,19 @@ def call(connection: Connection, what: Call, caller: str) -> None:
     connection.execute(select(func.pg_notify(_CHANNEL, f"{what} {caller}")))
 
 
-async def listen(engine: Engine, caller: str, heard: Callable[[Call], None]) -> None:
+async def listen(url: URL, options: Mapping[str, Any], caller: str, heard: Callable[[Call], None]) -> None:
     """Call `heard` for what others call, until cancelled; after each new connection for everything.
 
-    The connection is made again for as long as it takes: until then nothing is heard.
+    `options`: libpq's, beside those of the URL. The connection is made again for as long as it takes: until then
+    nothing is heard.
     """
     import psycopg  # only who listens has it installed
 
-    arguments, options = engine.dialect.create_connect_args(engine.url)
+    given = {**options, **url.get_dialect()().create_connect_args(url)[1]}
     connected = True
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(*arguments, **options, autocommit=True) as connection:
+            async with await psycopg.AsyncConnection.connect(**given, autocommit=True) as connection:
                 await connection.execute(f"LISTEN {_CHANNEL}")
                 connected = True
                 for what in get_args(Call):

@@ -97,7 +97,7 @@ class Database:
     async def listen(self, name: str, heard: Callable[[Call], None]) -> None:
         """Call `heard` for what other replicas call, until cancelled; at once nothing where there can be none."""
         if self.is_shared:
-            await bell.listen(self._engine, name, heard)
+            await bell.listen(self._engine.url, _postgres_arguments(self._engine.url), name, heard)
 
     def do_not_wait_for_ever(self) -> None:
         """Let connections end on which PostgreSQL does not answer: a person at a command can do that, a service not."""

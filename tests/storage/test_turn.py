@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import get_args
 
 import msgspec
+import pytest
 
 from router.storage.bell import Call
 from router.storage.store import Store
+from tests.postgres import Proxy, running_server
 from tests.storage.conftest import administer
 from tests.storage.make import KEY, new_event, single_event
 
@@ -86,6 +88,25 @@ async def test_who_lost_the_connection_listens_again(postgresql: str) -> None:
             return len(calls) == 2 * len(EVERYTHING)
 
         assert await heard_by(store, disturb) == EVERYTHING * 2
+
+
+@pytest.mark.long
+async def test_who_hears_nothing_because_the_connection_leads_nowhere_listens_again(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.storage.bell._SILENCE", 0.2)
+    monkeypatch.setattr("router.storage.bell._ANSWER", 0.2)
+    with running_server() as server, Proxy(server.port) as one:
+        Store.open(server.url, migrate=True).close()
+        url = server.url.replace(f":{server.port}/", f":{one.port},127.0.0.1:{server.port}/") + "?connect_timeout=2"
+        with Store.open(url) as store:
+
+            def freeze(calls: list[Call]) -> bool:
+                if len(calls) == len(EVERYTHING):
+                    one.freeze()
+                return len(calls) == 2 * len(EVERYTHING)
+
+            assert await heard_by(store, freeze) == EVERYTHING * 2
 
 
 async def test_nobody_shares_a_file(sqlite: str) -> None:
