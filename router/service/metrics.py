@@ -54,6 +54,12 @@ class Metrics:
             ["source", "reason"],
             registry=self.registry,
         )
+        self.given_up = Counter(
+            "langfuse_router_connections_given_up",
+            "Connections ended because they were too slow, too many or too large",
+            ["reason"],
+            registry=self.registry,
+        )
         self.rule_matches = Counter("langfuse_router_rule_matches", "Firings", ["rule", "mode"], registry=self.registry)
         self.held = Counter(
             "langfuse_router_changes_held",

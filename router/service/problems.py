@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.openapi import ResponseSpec
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 from msgspec import Struct
@@ -95,6 +95,8 @@ def documented(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
 def status_of(error: Exception) -> int:
     """Return with what an exception is answered."""
     match error:
+        case InternalServerException(detail="client disconnected prematurely"):
+            return HTTPStatus.BAD_REQUEST  # Litestar takes it for a fault; nobody is there to be answered
         case HTTPException(status_code=status):
             return status
         case RulesError():

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import structlog
 import uvicorn
@@ -15,8 +17,8 @@ from litestar.types import ASGIApp
 
 from router.domain.problem import RouterError
 from router.service.app import Service, admin_app, public_app
+from router.service.connections import Connection, Connections, Limits, most_connections
 from router.service.control import listening
-from router.service.heads import BoundedHeads
 from router.service.outside import Disk
 from router.service.systemd import Supervisor, status_line
 from router.service.watch import watch
@@ -28,6 +30,9 @@ GRACE_SECONDS: Final = 20
 
 LAST_REQUESTS: Final = 1.0
 """Seconds in which whoever is connected may still ask something, when the service is told to stop."""
+
+BODIES: Final = 256 * 2**20
+"""Bytes of large bodies that are in memory at a time; four of the largest, if that is more."""
 
 STATUS_EVERY: Final = 10.0
 """Seconds between two looks at the queues for whoever started the service."""
@@ -48,14 +53,35 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-class _Server(uvicorn.Server):
+class BoundedServer(uvicorn.Server):
     """uvicorn without its signal handlers (it re-raises SIGTERM after serving, and ours decide the exit status), and
-    with an end that loses no request: uvicorn closes connections on which one is on its way.
+    with an end that loses no request: uvicorn closes connections on which one is on its way. Until then they end as
+    `shared` says.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, app: ASGIApp, shared: Connections) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=shared.protocol(),
+                ws="none",
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,  # nothing of ours asks who the client is
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self.shared = shared
         self.listening = asyncio.Event()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # there are ten ticks a second
+            connections = cast("set[Connection]", self.server_state.connections)
+            self.shared.look(connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,6 +101,8 @@ class _Server(uvicorn.Server):
             async with asyncio.timeout(LAST_REQUESTS):
                 while self.server_state.connections:  # noqa: ASYNC110 -- uvicorn tells nobody
                     await asyncio.sleep(0.02)
+        # a request that has not come by now would have all of the time that is for answers
+        self.shared.give_up(cast("set[Connection]", self.server_state.connections))
         await super().shutdown(sockets)
 
 
@@ -95,7 +123,9 @@ async def serve(
     apps = [(public_app(service, with_admin=not admin), public)]
     if admin:
         apps.append((admin_app(service), admin))
-    servers = [(_server(app), listeners) for app, listeners in apps]
+    limits = _limits(service.rulebook.loaded.file.server.max_body, len(apps))
+    shared = [Connections(limits, lambda cause: service.metrics.given_up.labels(cause).inc()) for _ in apps]
+    servers = [(BoundedServer(app, one), listeners) for (app, listeners), one in zip(apps, shared, strict=True)]
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
@@ -130,7 +160,7 @@ async def serve(
 
 
 @contextlib.asynccontextmanager
-async def _telling(supervisor: Supervisor, service: Service, servers: Sequence[_Server]) -> AsyncIterator[None]:
+async def _telling(supervisor: Supervisor, service: Service, servers: Sequence[BoundedServer]) -> AsyncIterator[None]:
     """Tell the supervisor how the service is while the block runs."""
 
     async def ready() -> None:
@@ -163,17 +193,16 @@ async def _telling(supervisor: Supervisor, service: Service, servers: Sequence[_
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _server(app: ASGIApp) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=BoundedHeads,
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,  # nothing of ours asks who the client is
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
+def _limits(max_body: int, servers: int) -> Limits:
+    """Return what each of so many servers may take of this process."""
+    connections = most_connections(_descriptors()) // servers
+    return Limits(connections=connections, bodies=max(BODIES, 4 * max_body))
+
+
+def _descriptors() -> int:
+    """Return how many files this process may open, now that it has asked for all that it may have."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        few = most
+    return sys.maxsize if few == resource.RLIM_INFINITY else few
