@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint format types bench bench-peers bench-peers-install package lint-deploy audit
+.PHONY: demo test test-long lint format types bench bench-peers bench-peers-install package lint-deploy audit \
+        image-check fuzz
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -61,13 +62,24 @@ package: .venv/.ready .release/.ready
 lint-deploy: .release/.ready
 	.release/bin/hadolint deploy/docker/Dockerfile
 	.release/bin/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+	.release/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/docker/compose.yaml
 
-# the list of what a user installs as CycloneDX, and what is known to be vulnerable in it; asks PyPI, and fails as well
-# where nobody can be asked (a mirror that knows no advisories): before a release, not in every run
-audit: .release/.ready
+# the list of what a user installs as CycloneDX, and whether anything in it is known to be vulnerable; where nobody can be
+# asked (a mirror that knows no advisories) it says so
+audit: .venv/.ready .release/.ready
 	rm -rf .audit
-	$(PYTHON) -m venv .audit
-	.audit/bin/pip install --quiet ".[postgres,apprise,otel]"
+	$(PYTHON) -m venv --without-pip .audit
+	.release/bin/pip --python .audit/bin/python install --quiet ".[postgres,apprise,otel]"
 	mkdir -p dist
 	.release/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file dist/sbom.cdx.json .audit
-	.release/bin/pip-audit --path $$(.audit/bin/python -c "import site; print(site.getsitepackages()[0])") --strict
+	$(BIN)/python -m tests.packaging.audit .release/bin/pip-audit "$$(echo .audit/lib/python*/site-packages)"
+
+# the Dockerfile carried out without Docker, and what comes of it run; wants root and Debian's mmdebstrap
+image-check: .venv/.ready
+	$(BIN)/python -m tests.packaging.image
+
+# each target of tests/fuzz gets so many seconds; what they find interesting stays in .fuzz
+SECONDS ?= 120
+fuzz: .venv/.ready
+	$(BIN)/pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz $(SECONDS) $(TARGETS)
