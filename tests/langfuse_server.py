@@ -75,7 +75,8 @@ class LangfuseServer:
         with self._lock:
             self.asked.append(asked)
             if self.away is not None:
-                return *self.away, {"content-type": "text/html"}
+                compressed = {"content-encoding": "gzip"} if self.away[1].startswith(b"\x1f\x8b") else {}
+                return *self.away, {"content-type": "text/html", **compressed}
             if self.limited:
                 self.limited -= 1
                 return 429, {"message": "Rate limit exceeded"}, {"retry-after": self.retry_after}

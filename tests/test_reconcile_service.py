@@ -1,6 +1,7 @@
 """Import and looks of the service, with a real store and a server that answers like Langfuse."""
 
 import asyncio
+import gzip
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from tests.langfuse_server import PUBLIC_KEY, SECRET_KEY, Asked, LangfuseServer
 ANN = Person("u1", "Ann", "ann@example.com")
 NAME = "checkout/cart"
 KEY = PromptKey("prod", "project", NAME)
+BOMB = gzip.compress(b"0" * 70_000_000, compresslevel=1)
 
 
 class Bench:
@@ -431,9 +433,14 @@ async def test_who_wants_to_be_left_alone_for_long_is_left_alone(bench: Bench) -
     [
         (404, b"<html>no such page</html>", "HTTP 404"),
         (200, b"<html>maintenance</html>", "another form"),
+        (200, b"\xff\xfe\x00", "another form"),
+        (200, b"[" * 1_000_000, "another form"),
+        (200, b'{"version": ' + b"9" * 5_000 + b"}", "another form"),
+        (200, BOMB, "an answer is longer than 67,108,864 bytes"),
         (301, b"", "HTTP 301"),
         (401, b"{}", "refuses the API keys"),
     ],
+    ids=["404", "html", "not UTF-8", "deep", "a huge number", "a bomb", "301", "401"],
 )
 async def test_what_is_not_langfuses_answer_deletes_nothing(bench: Bench, status: int, body: bytes, why: str) -> None:
     await bench.begin()

@@ -35,6 +35,23 @@ type = "log"
 name = "everything"
 match = { type = "*" }
 actions = [{ to = "journal" }]
+
+[[rules]]
+name = "an expression that takes for ever"
+match = { text = { regex = "(a|aa)+$|(.*.*)+b" } }
+actions = [{ to = "journal" }]
+
+[[rules]]
+name = "a search that takes for ever"
+match = { where = [{ path = "$..*..*..*", equals = "nowhere" }] }
+actions = [{ to = "journal" }]
+
+[[rules]]
+name = "a loop that takes for ever"
+match = { action = "created" }
+[[rules.actions]]
+to = "journal"
+text = "{% for a in prompt.text %}{% for b in prompt.text %}{{ a }}{% endfor %}{% endfor %}"
 """
 
 IDLE: Final = 10_000
@@ -107,6 +124,7 @@ RAW: Final[dict[str, bytes]] = {
         b"POST /webhooks/prod HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\na"
     ),
     "a path out of the tree": b"GET /static/../../../../etc/passwd HTTP/1.1\r\nhost: x\r\n\r\n",
+    "a query that is no UTF-8": b"GET /login?\xff HTTP/1.1\r\nhost: x\r\n\r\n",
     "a method that is none": b"\x00\x01 /webhooks/prod HTTP/1.1\r\nhost: x\r\n\r\n",
 }
 
@@ -175,7 +193,26 @@ def test_after_all_that_it_goes_on(router: RunningRouter) -> None:
         assert router.process.poll() is None, what
     eventually(lambda: not [one for one in router.events() if one.status == "waiting"], "everything is routed")
     goes_on(router, "after-all-that")
+    assert not router.logged("Exception in ASGI application")
     assert not router.logged("in the router itself"), "nothing of it was a fault of ours"
+
+
+def test_what_a_rule_would_do_for_ever_is_an_error_of_that_rule_alone(router: RunningRouter) -> None:
+    searched: object = 1
+    for _ in range(30):
+        searched = {"a": [searched, searched] if len(str(searched)) < 10_000 else searched}
+    choke = {"name": "choke", "prompt": "a" * 5_000 + "c", "config": searched}
+    assert router.post(body("choke", choke)).status_code == 202
+    goes_on(router, "after-what-takes-for-ever")
+
+    def gave_up() -> bool:
+        answer = router.client.get(f"{router.url}/metrics", headers={"authorization": "Bearer let me in"})
+        found = re.findall(r'^langfuse_router_clause_errors_total{rule="(.*)"} [1-9]', answer.text, re.MULTILINE)
+        return {"an expression that takes for ever", "a search that takes for ever"} <= set(found)
+
+    eventually(gave_up, "both rules said that they gave up")
+    dead = [one for one in router.deliveries() if one.status == "dead"]
+    assert {one.rule for one in dead} == {"a loop that takes for ever"}
 
 
 def test_who_sends_a_byte_now_and_then_or_nothing_delays_nobody_and_goes(router: RunningRouter) -> None:
@@ -236,7 +273,7 @@ def test_its_memory_stays_that_of_a_service(router: RunningRouter) -> None:
 def test_the_page_counts_what_was_tried() -> None:
     page = (Path(__file__).parents[2] / "docs/explanation/hardening.md").read_text()
     counts = [int(count) for count in re.findall(r"^\| .* \| (\d+) \| ", page, re.MULTILINE)]
-    assert counts == [len(SIGNED), len(RAW), 1, IDLE + SLOW, 3 * FEW]
+    assert counts == [len(SIGNED), 1, len(RAW), 1, IDLE + SLOW, 3 * FEW]
     assert f"{MOST_BESIDE_BODY // 1024} KiB" in page
     for path in re.findall(r"`(tests/[\w/]+(?:\.py)?)", page):
         assert (Path(__file__).parents[2] / path).exists(), path
