@@ -19,6 +19,7 @@ from router.langfuse.signature import sign
 from router.service.connections import MOST_BESIDE_BODY, Limits
 from tests.acceptance.running import SECRET, RunningRouter, eventually
 from tests.acceptance.test_intake import PROMPT, body
+from tests.fuzz.targets import TARGETS
 
 RULES: Final = """
 [server]
@@ -275,5 +276,6 @@ def test_the_page_counts_what_was_tried() -> None:
     counts = [int(count) for count in re.findall(r"^\| .* \| (\d+) \| ", page, re.MULTILINE)]
     assert counts == [len(SIGNED), 1, len(RAW), 1, IDLE + SLOW, 3 * FEW]
     assert f"{MOST_BESIDE_BODY // 1024} KiB" in page
+    assert re.findall(r"^\| (\w+) \| [\d,]+ \|", page, re.MULTILINE) == list(TARGETS), "as `make fuzz` has them"
     for path in re.findall(r"`(tests/[\w/]+(?:\.py)?)", page):
         assert (Path(__file__).parents[2] / path).exists(), path
