@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 
 from router.langfuse.signature import sign
 from router.service.connections import MOST_AHEAD, SMALL_BODY, Connections, Limits, most_connections
-from router.service.server import BoundedServer
+from router.service.server import GRACE_SECONDS, BoundedServer
 from tests.acceptance.running import SECRET
 from tests.acceptance.test_intake import body
 from tests.service.conftest import Asked, eventually
@@ -249,3 +250,17 @@ async def test_who_wants_another_protocol_gets_this_one(asked: Asked) -> None:
 @pytest.mark.parametrize(("descriptors", "connections"), [(300, 150), (1024, 512), (20_000, 16_384), (2**40, 16_384)])
 def test_most_connections_leave_some_files_to_the_others(descriptors: int, connections: int) -> None:
     assert most_connections(descriptors) == connections
+
+
+async def test_who_does_not_finish_a_request_does_not_hold_up_the_end(asked: Asked) -> None:
+    async with listening(asked, Limits(connections=100, bodies=LARGE)) as port:
+        _, writer = await port.connected()
+        writer.write(b"POST /webhooks/prod HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+
+        async def begun() -> bool | None:
+            return True if port.server.server_state.tasks else None
+
+        await eventually(begun, "the request is under way")
+        began = time.monotonic()
+    assert time.monotonic() - began < GRACE_SECONDS / 2
+    writer.close()
