@@ -69,8 +69,8 @@ def print_request(request: Json) -> None:
     """Print a request as `dry-run` shows it: the line that matters, then the body."""
     if not isinstance(request, dict):
         return
-    if "url" in request:
-        click.echo(f"  {request.get('method')} {request['url']}")
+    if "method" in request:
+        click.echo(f"  {request['method']} {request.get('url')}")
         headers = request.get("headers")
         for name, value in headers.items() if isinstance(headers, dict) else ():
             click.echo(f"  {name}: {value}")
@@ -81,6 +81,10 @@ def print_request(request: Json) -> None:
         click.echo(f"  To: {', '.join(map(str, recipients)) if isinstance(recipients, list | tuple) else recipients}")
         click.echo(f"  Subject: {request.get('subject')}")
         _print_body(request.get("text"))
+    elif "title" in request:
+        click.echo(f"  {request.get('url')}")
+        click.echo(f"  Title: {request['title']}")
+        _print_body(request.get("body"))
     else:
         _print_body(request.get("text"))
 

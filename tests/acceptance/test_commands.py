@@ -105,6 +105,21 @@ def test_dry_run_shows_change_rules_and_requests(folder: Path) -> None:
     assert "nothing was known before" in command("dry-run", "promoted.json", folder=folder).stdout
 
 
+def test_dry_run_shows_what_apprise_would_tell(folder: Path) -> None:
+    rules = (folder / "rules.toml").read_text()
+    phone = """
+[destinations.phone]
+type = "apprise"
+url = "json://example.com/hook"
+[[rules]]
+name = "phones"
+actions = [{ to = "phone", title = "A title", body = "a text" }]
+"""
+    (folder / "phones.toml").write_text(rules + phone)
+    ran = command("dry-run", "promoted.json", "--rules", "phones.toml", folder=folder)
+    assert "  ***\n  Title: A title\n    a text\n" in ran.stdout
+
+
 def test_dry_run_reads_stdin_and_expectations_decide_the_exit_status(folder: Path) -> None:
     raw = (folder / "promoted.json").read_text()
     met = command("dry-run", "-", "--expect", "promoted", "--expect", "all", folder=folder, stdin=raw)

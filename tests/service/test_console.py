@@ -194,6 +194,67 @@ async def eventually_routed(asked: Asked, id: str) -> int:
     return await eventually(found, f"{id} is routed")
 
 
+async def test_the_request_of_every_type_can_be_read(asked: Asked) -> None:
+    asked.rules.write_text(asked.rules.read_text() + EVERY_TYPE)
+    await asked.service.reload_now()
+    await asked.post("made", labels=["latest"])
+    await asked.delivery("every", "captured")
+    await asked.log_in()
+    form = {"_csrf_token": await asked.csrf(), "start": "event-1", "before": "start", "rules": EVERY_TYPE}
+    form["rules"] = form["rules"][form["rules"].index("[[rules]]") :]
+    tried = await asked.browser.post("/playground", data=form | {"body": (await body_of(asked, 1)).decode()})
+    shown = {}
+    for delivery in (await asked.api.get("/deliveries", params={"rule": "every"})).json()["items"]:
+        answer = await asked.browser.get(f"/deliveries/{delivery['key']}")
+        assert answer.status_code == 200, delivery["type"]
+        shown[delivery["type"], delivery["position"]] = answer.text
+    for types, said in {
+        ("slack", 0): "<strong>POST</strong>",
+        ("http", 1): "<strong>PUT</strong>",
+        ("github", 2): "/dispatches",
+        ("github", 3): "/actions/workflows/ci.yml/dispatches",
+        ("github", 4): "/contents/checkout/cart.txt",
+        ("email", 5): "oncall@example.com",
+        ("log", 6): "a line",
+        ("apprise", 7): "<strong>A title</strong>",
+    }.items():
+        assert said in shown.pop(types), types
+        assert said in tried.text, types
+    assert shown == {}
+
+
+EVERY_TYPE = """
+[destinations.web]
+type = "http"
+url = "https://example.com"
+[destinations.repo]
+type = "github"
+repository = "acme/prompts"
+token = "t"
+[destinations.phone]
+type = "apprise"
+url = "json://example.com"
+
+[[rules]]
+name = "every"
+mode = "shadow"
+actions = [
+  { to = "team" },
+  { to = "web", method = "PUT" },
+  { to = "repo" },
+  { to = "repo", workflow = { file = "ci.yml", ref = "main" } },
+  { to = "repo", commit = { path = "{{ prompt.name }}.txt" } },
+  { to = "oncall" },
+  { to = "journal", text = "a line" },
+  { to = "phone", title = "A title" },
+]
+"""
+
+
+async def body_of(asked: Asked, event: int) -> bytes:
+    return (await asked.browser.get(f"/events/{event}/body")).content
+
+
 async def test_a_mail_is_shown_apart_with_nothing_that_runs(told: Asked) -> None:
     await told.log_in()
     captured = await told.delivery("mails", "captured")
