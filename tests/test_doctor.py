@@ -276,7 +276,7 @@ def test_api_keys_that_are_refused_and_those_of_another_project(doctor: Doctor) 
         rules = f"{SOURCE}\n{langfuse.api()}\n{LOG}"
         reached, shows, other = about(doctor.findings(rules), "sources.prod.api")
         assert reached == ("ok", "127.0.0.1: answers")
-        assert shows == ("ok", "shows 1 prompts, Langfuse 3.200.0")
+        assert shows == ("ok", "shows 1 prompt, Langfuse 3.200.0")
         assert other == ("fault", "the keys are of project p2, webhooks come from p1")
         doctor.environment["LANGFUSE_SECRET_KEY"] = "sk-lf-of-somebody-else"
         found = doctor.findings(rules)

@@ -122,7 +122,7 @@ def test_what_is_longer_than_slack_takes_is_cut_with_a_note() -> None:
     assert len(read_back(blocks)) <= slack_limits.LONGEST_TEXT
     assert blocks[-1] == {
         "type": "context",
-        "elements": [{"type": "plain_text", "text": "… 25,000 more characters were cut", "emoji": False}],
+        "elements": [{"type": "plain_text", "text": "… 25,000 more characters cut", "emoji": False}],
     }
 
 

@@ -5,6 +5,7 @@ import sys
 import rich_click as click
 
 from router.cli.options import Format, format_option, load_offline, print_json
+from router.domain.counted import counted
 from router.domain.ledger import Occurred
 from router.domain.problem import Problem, RulesError
 from router.engine.lint import lint
@@ -31,10 +32,9 @@ def check(rules_path: str, strict: bool, store_url: str | None, format_: Format)
     else:
         warnings = lint(loaded.file, loaded.ruleset, _occurred(store_url))
         ruleset = loaded.ruleset
-        summary = (
-            f"{rules_path}: {_count(len(ruleset.rules), 'rule')}, {_count(len(ruleset.destinations), 'destination')}, "
-            f"{_count(len(ruleset.sources), 'source')}; digest {ruleset.digest}"
-        )
+        rules, sources = counted(len(ruleset.rules), "rule"), counted(len(ruleset.sources), "source")
+        destinations = counted(len(ruleset.destinations), "destination")
+        summary = f"{rules_path}: {rules}, {destinations}, {sources}; digest {ruleset.digest}"
     if format_ == "json":
         print_json(
             {
@@ -49,11 +49,11 @@ def check(rules_path: str, strict: bool, store_url: str | None, format_: Format)
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
         if problems:
-            click.echo(_count(len(problems), "problem"), err=True)
+            click.echo(counted(len(problems), "problem"), err=True)
         elif strict and warnings:
-            click.echo(f"{_count(len(warnings), 'warning')}; --strict allows none", err=True)
+            click.echo(f"{counted(len(warnings), 'warning')}; --strict allows none", err=True)
         else:
-            click.echo(f"ok: {summary}" + (f"; {_count(len(warnings), 'warning')}" if warnings else ""))
+            click.echo(f"ok: {summary}" + (f"; {counted(len(warnings), 'warning')}" if warnings else ""))
     sys.exit(1 if problems or (strict and warnings) else 0)
 
 
@@ -72,7 +72,3 @@ def _as_json(problem: Problem) -> dict[str, str | int]:
         "path": problem.path,
         "what": problem.what,
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 import rich_click as click
 
 from router.cli.options import progress_bar, rules_option, store_option
+from router.domain.counted import counted
 from router.service.outside import Disk
 from router.service.rulebook import load
 from router.storage.copy import copy_store
@@ -36,4 +37,4 @@ def copy(source: str, target: str) -> None:
     width = max(len(name) for name in copied)
     for name, count in copied.items():
         click.echo(f"{name:{width}} {count:>12,}")
-    click.echo(f"{shown_url(target)}: {sum(copied.values()):,} rows, counted on both sides")
+    click.echo(f"{shown_url(target)}: {counted(sum(copied.values()), 'row')}, counted on both sides")

@@ -23,6 +23,7 @@ from router.cli.options import (
     store_option,
 )
 from router.cli.words import print_request, wait_words, when
+from router.domain.counted import counted
 from router.domain.delivery import DELIVERY_STATUSES, WAITING, DeliveryStatus
 from router.domain.json import Json
 from router.domain.problem import RouterError, RulesError
@@ -199,7 +200,7 @@ def _act(
         keys = list(choice["keys"])
         for wanted in ((status,) if status else statuses) if filtered else ():
             keys += store.delivery_keys(DeliveryFilter(status=wanted, **filters))
-        count = f"{len(keys)} deliver{'y' if len(keys) == 1 else 'ies'}"
+        count = counted(len(keys), "delivery")
         if filtered and keys and not confirmed(question.format(count=count), yes=choice["yes"]):
             raise click.Abort
         changed = act(store, keys)

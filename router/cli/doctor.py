@@ -6,6 +6,7 @@ from collections import Counter
 import rich_click as click
 
 from router.cli.options import Format, format_option, print_json, rules_option, store_option
+from router.domain.counted import counted
 from router.domain.json import JsonObject
 from router.service.doctor import Finding, examine
 from router.service.logging import configure
@@ -39,8 +40,9 @@ def doctor(rules_path: str, store_url: str | None, seconds: float, format_: Form
     else:
         for finding in found:
             click.secho(str(finding), fg=_COLOURS[finding.level])
-        counted = Counter(finding.level for finding in found)
-        click.echo(f"{counted['fault']} faults, {counted['warning']} warnings, {counted['ok']} fine", err=True)
+        levels = Counter(finding.level for finding in found)
+        faults, warnings = counted(levels["fault"], "fault"), counted(levels["warning"], "warning")
+        click.echo(f"{faults}, {warnings}, {levels['ok']} fine", err=True)
     sys.exit(1 if any(finding.level == "fault" for finding in found) else 0)
 
 

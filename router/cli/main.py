@@ -7,6 +7,7 @@ from typing import Final
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
+from router.domain.counted import counted
 from router.domain.problem import RouterError, RulesError
 
 COMMANDS: Final = {
@@ -73,8 +74,7 @@ def main() -> None:
         sys.exit(1)
     except RulesError as error:
         click.echo(error, err=True)
-        count = len(error.problems)
-        click.echo(f"{count} problem{'' if count == 1 else 's'}", err=True)
+        click.echo(counted(len(error.problems), "problem"), err=True)
         sys.exit(1)
     except RouterError as error:
         click.echo(f"error: {error}", err=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 from router.cli.options import Format, format_option, load_offline, print_json, rules_option, store_option, store_url_of
+from router.domain.counted import counted
 from router.domain.json import Json
 from router.service.baseline import Progress
 from router.service.control import NobodyThere, Question, ask, socket_beside
@@ -71,7 +72,8 @@ async def _look(rules_path: str, url: str, name: str | None, progress: Progress)
 
 def _print(look: dict[str, Json], *, served: bool) -> None:
     imported = f", {look['imported']} of them imported" if look["imported"] else ""
-    click.echo(f"{look['source']}: {look['prompts']} prompts{imported}, {look['read']} versions read")
+    prompts, versions = counted(int(str(look["prompts"])), "prompt"), counted(int(str(look["read"])), "version")
+    click.echo(f"{look['source']}: {prompts}{imported}, {versions} read")
     missed = look["missed"]
     for change in missed if isinstance(missed, list) else ():
         assert isinstance(change, dict)

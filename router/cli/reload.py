@@ -3,6 +3,7 @@
 import rich_click as click
 
 from router.cli.options import Format, format_option, print_json, rules_option, store_option, store_url_of
+from router.domain.counted import counted
 from router.domain.problem import RouterError
 from router.service.control import Question, ask, socket_beside
 
@@ -23,4 +24,5 @@ def reload(rules_path: str, store_url: str | None, format_: Format) -> None:
     if format_ == "json":
         print_json(result)
     elif isinstance(result, dict):
-        click.echo(f"reloaded {result.get('file')}: {result.get('rules')} rules, digest {result.get('digest')}")
+        rules = counted(int(str(result.get("rules"))), "rule")
+        click.echo(f"reloaded {result.get('file')}: {rules}, digest {result.get('digest')}")

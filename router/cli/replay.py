@@ -19,6 +19,7 @@ from router.cli.options import (
     store_option,
     store_url_of,
 )
+from router.domain.counted import counted
 from router.domain.problem import RouterError
 from router.service.outside import Disk
 from router.service.replay import Counted, Plans, Telling, carry_out, count, events_again, prompts_told
@@ -118,41 +119,35 @@ def _act(
     telling = Telling(ruleset=loaded.ruleset, rules=rules, force=force)
     now = datetime.now(UTC)
     with Store.open(store_url_of(store_url, rules_path)) as store:
-        counted = count(plans(store, telling, now))
-        nothing = not (counted.made or counted.released)
+        found = count(plans(store, telling, now))
+        nothing = not (found.made or found.released)
         if format_ == "text":
-            _print(counted, "would be made" if dry_run or not yes else "to be made")
+            _print(found, "would be made" if dry_run or not yes else "to be made")
         if not (dry_run or nothing):
-            if not confirmed(f"make and send {counted.made + counted.released}?", yes=yes):
+            if not confirmed(f"make and send {found.made + found.released}?", yes=yes):
                 raise click.Abort
             store.save_ruleset(loaded.ruleset.digest, loaded.ruleset.text).result()
-            counted = carry_out(store, plans(store, telling, now), now)
+            found = carry_out(store, plans(store, telling, now), now)
             if format_ == "text":
-                click.echo(f"{counted.made} made, {counted.released} captured ones let go; ", nl=False)
-                click.echo("the running service sends them" + _superseded(counted))
+                click.echo(f"{found.made} made, {found.released} captured ones let go; ", nl=False)
+                click.echo("the running service sends them" + _superseded(found))
     if format_ == "json":
-        print_json({**msgspec.structs.asdict(counted), "made": counted.made, "dry_run": dry_run})
+        print_json({**msgspec.structs.asdict(found), "made": found.made, "dry_run": dry_run})
 
 
-def _print(counted: Counted, verb: str) -> None:
-    changes, deliveries = _counted(counted.changes, "change"), _counted(counted.made, "delivery")
+def _print(found: Counted, verb: str) -> None:
+    changes, deliveries = counted(found.changes, "change"), counted(found.made, "delivery")
     click.secho(f"{changes}: {deliveries} {verb}", bold=True)
-    for planned in counted.deliveries:
+    for planned in found.deliveries:
         click.echo(f"  + {planned.count:>5}  {planned.rule} → {planned.to}")
     for number, words in (
-        (counted.released, "were captured and will be sent, as they are"),
-        (counted.there, "are there and stay as they are (--force makes them once more)"),
-        (counted.held, "changes are held back and told by their rule when it is time"),
+        (found.released, "were captured and will be sent, as they are"),
+        (found.there, "are there and stay as they are (--force makes them once more)"),
+        (found.held, "changes are held back and told by their rule when it is time"),
     ):
         if number:
             click.echo(f"    {number:>5}  {words}")
 
 
-def _counted(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
-
-
-def _superseded(counted: Counted) -> str:
-    return f"; {counted.superseded} of them are cancelled: there is a newer one" if counted.superseded else ""
+def _superseded(found: Counted) -> str:
+    return f"; {found.superseded} of them are cancelled: there is a newer one" if found.superseded else ""

@@ -15,6 +15,7 @@ import rich_click as click
 from router.cli.options import Format, format_option, print_json, progress_bar
 from router.cli.play import Player, Sent
 from router.delivery.client import Clients
+from router.domain.counted import counted
 from router.domain.destination import Limits
 from router.langfuse.scenarios import SCENARIOS
 from router.langfuse.simulator import Step, steps
@@ -134,7 +135,8 @@ class Report:
 
     def lines(self, scenario: str) -> Iterator[str]:
         retried = sum(one.attempts > 1 for one in self.sent)
-        yield f"{scenario}: {len(self.sent)} webhooks sent in {self.seconds:.1f} s ({self._rate():.0f} a second)"
+        webhooks = counted(len(self.sent), "webhook")
+        yield f"{scenario}: {webhooks} sent in {self.seconds:.1f} s ({self._rate():.0f} a second)"
         for answer, count in self.answers.most_common():
             yield f"  {count:>6}  {answer}"
         if retried:

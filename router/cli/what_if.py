@@ -18,6 +18,7 @@ from router.cli.options import (
     store_option,
 )
 from router.cli.words import when
+from router.domain.counted import counted
 from router.domain.json import Json
 from router.service.whatif import Difference, Kind, Sent, as_json, headline, outcome
 from router.storage.changes import ChangeFilter
@@ -54,8 +55,9 @@ def what_if(
         print_json(as_json(found))
         return
     counts = found.counts
-    click.secho(f"{found.changes} changes since {when(wanted.since)}", bold=True)
-    click.echo(f"  {counts['come']} deliveries would come, {counts['go']} go, {counts['differ']} differ; ", nl=False)
+    come = counted(counts["come"], "delivery")
+    click.secho(f"{counted(found.changes, 'change')} since {when(wanted.since)}", bold=True)
+    click.echo(f"  {come} would come, {counts['go']} go, {counts['differ']} differ; ", nl=False)
     click.echo(f"{counts['same']} stay as they are")
     for (rule, kind), count in sorted(found.by_rule.items()):
         click.echo(f"  {_MARKS[kind][0]} {count:>5}  {rule}")

@@ -5,6 +5,7 @@ from typing import Final, Literal, assert_never
 
 from msgspec import Struct
 
+from router.domain.counted import counted
 from router.domain.delivery import Accepted, Claim, Outcome, Refused, Rejected, Retry
 from router.domain.destination import Limits
 
@@ -38,7 +39,7 @@ def after_attempt(outcome: Outcome, claim: Claim, limits: Limits, now: datetime,
             return Next(status="retrying", reason=reason)
         case Retry(reason=reason, after=after):
             if claim.attempt > len(limits.retry):
-                return _dead(f"gave up after {claim.attempt} attempts: {reason}")
+                return _dead(f"gave up after {counted(claim.attempt, 'attempt')}: {reason}")
             wait = limits.retry[claim.attempt - 1] * (1 + JITTER * (2 * dice - 1))
             wait = max(wait, after or timedelta())
             if claim.created_at + limits.max_age <= now + wait:

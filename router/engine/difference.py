@@ -9,6 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from router.domain.counted import counted
+
 CONTEXT: Final = 2
 """Equal lines shown around what differs."""
 
@@ -63,7 +65,7 @@ def differ(old: str | None, new: str | None) -> Difference:
     lines = _unified(before, after, start)
     shown = _within(shortened(lines, LINE_SHOWN), DIFF_SHOWN)
     if len(shown) < len(lines):
-        notes.append(f"{len(lines) - len(shown):,} more lines of this diff are left out")
+        notes.append(f"{counted(len(lines) - len(shown), 'more line')} of this diff left out")
     note = "; ".join(notes)
     return Difference(
         text="\n".join([*shown, f"… {note}"] if note else shown),

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from router.domain.change import Change
+from router.domain.counted import counted
 from router.domain.destination import ContentShown
 from router.domain.event import MONITOR_ALERT, PROJECT_NOTIFICATION, ROUTER_SOURCE
 from router.domain.json import Json, JsonObject
@@ -153,7 +154,7 @@ def _short(difference: Difference) -> str:
     lines = difference.text.split("\n")
     kept = shortened(lines[:DIFF_LINES_SHOWN], DIFF_LINE_SHOWN)
     if len(lines) > len(kept):
-        kept.append(f"… {len(lines) - len(kept)} more lines")
+        kept.append(f"… {counted(len(lines) - len(kept), 'more line')}")
     return "\n".join(kept)
 
 

@@ -11,6 +11,7 @@ from litestar.openapi import ResponseSpec
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 from msgspec import Struct
 
+from router.domain.counted import counted
 from router.domain.problem import Problem, RouterError, RulesError
 from router.storage.errors import StoreUnavailable
 from router.storage.filters import NoCursor
@@ -122,10 +123,8 @@ def _refused(error: HTTPException) -> ProblemDetailsException:
 
 
 def _rules_refused(error: RulesError) -> ProblemDetailsException:
-    count = len(error.problems)
-    return refusal(
-        HTTPStatus.UNPROCESSABLE_ENTITY, f"the rules have {count} problem{'s'[: count != 1]}", faults(error.problems)
-    )
+    count = counted(len(error.problems), "problem")
+    return refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"the rules have {count}", faults(error.problems))
 
 
 def _unavailable(error: StoreUnavailable) -> ProblemDetailsException:

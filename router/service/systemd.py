@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from router.domain.counted import counted
 from router.domain.problem import RouterError
 from router.storage.records import Backlog, DestinationRecord
 
@@ -114,7 +115,8 @@ def status_line(backlog: Backlog, destinations: Iterable[DestinationRecord], ref
     dead = sum(queue.count for queue in backlog.queues if queue.status == "dead")
     wait = sum(queue.count for queue in backlog.queues) - dead
     alone = sorted(found.name for found in destinations if found.in_force and found.breaker != "closed")
-    parts = [f"waiting: {backlog.waiting} events, {wait} deliveries; dead: {dead}"]
+    waiting = f"{counted(backlog.waiting, 'event')}, {counted(wait, 'delivery')}"
+    parts = [f"waiting: {waiting}; dead: {dead}"]
     if alone:
         parts.append(f"left alone: {', '.join(alone[:5])}{f' and {len(alone) - 5} more' if len(alone) > 5 else ''}")
     if refused:

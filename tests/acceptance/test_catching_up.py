@@ -144,7 +144,7 @@ def test_without_a_service_reconcile_looks_by_itself_and_reload_says_that_nobody
     assert command("db", "upgrade", folder=tmp_path).returncode == 0
     done = command("reconcile", folder=tmp_path, env=ENV)
     assert done.returncode == 0, done.stderr
-    assert "prod: 1 prompts, 1 of them imported" in done.stdout
+    assert "prod: 1 prompt, 1 of them imported" in done.stdout
     nobody = command("reload", folder=tmp_path)
     assert nobody.returncode == 1
     assert "no service listens on" in nobody.stderr

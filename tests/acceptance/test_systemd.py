@@ -224,7 +224,7 @@ def test_the_status_line_tells_what_waits_and_who_is_left_alone(tmp_path: Path) 
             router.url = router.webhooks
             router.post(body("e1"))
             eventually(
-                lambda: any("1 deliveries; dead: 0; left alone: sink" in line for line in router.heard.said), "it says"
+                lambda: any("1 delivery; dead: 0; left alone: sink" in line for line in router.heard.said), "it says"
             )
 
 

@@ -4,6 +4,7 @@ from typing import Final, cast
 
 import msgspec
 
+from router.domain.counted import counted
 from router.domain.json import Json
 from router.engine.context import Context
 from router.engine.template import MAX_OUTPUT
@@ -44,7 +45,7 @@ def json_body(context: Context) -> Json:
 def _texts_cut(value: Json, most: int) -> Json:
     match value:
         case str() if len(value) > most:
-            return f"{value[:most]}… ({len(value) - most:,} more characters)"
+            return f"{value[:most]}… ({counted(len(value) - most, 'more character')})"
         case dict():
             return {key: _texts_cut(inner, most) for key, inner in value.items()}
         case list() | tuple():

@@ -11,6 +11,7 @@ from typing import Final, cast
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block
 
+from router.domain.counted import counted
 from router.domain.json import Json, JsonObject
 from router.engine.writers.rich_text import aside
 
@@ -42,7 +43,7 @@ def sections(value: str) -> tuple[JsonObject, ...]:
         {"type": "section", "text": {"type": "mrkdwn", "text": part}} for part in _parts(kept) if part.strip()
     ]
     left_out = len(value) - len(kept)
-    return tuple(blocks) if rest <= 0 else (*blocks, aside(f"… {left_out:,} more characters were cut"))
+    return tuple(blocks) if rest <= 0 else (*blocks, aside(f"… {counted(left_out, 'more character')} cut"))
 
 
 def fitted(blocks: Sequence[JsonObject]) -> tuple[JsonObject, ...]:

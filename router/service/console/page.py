@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.response import Redirect
 from litestar.template.base import csrf_token
 
+from router.domain.counted import counted
 from router.domain.json import Json
 
 AnyRequest: TypeAlias = Request[Any, Any, State]
@@ -88,15 +89,8 @@ def pretty(value: Json) -> str:
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}\n… {len(text) - MOST_SHOWN:,} more characters"
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun if number == 1 else _plural(noun)}"
-
-
-def _plural(noun: str) -> str:
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    more = len(text) - MOST_SHOWN
+    return text if more <= 0 else f"{text[:MOST_SHOWN]}\n… {counted(more, 'more character')}"
 
 
 def _environment() -> Environment:
@@ -109,7 +103,7 @@ def _environment() -> Environment:
     )
     environment.tests["ahead_of"] = is_ahead
     environment.filters.update(
-        ago=ago, duration=duration, moment=moment, compact=compact, pretty=pretty, cut=cut, count=count
+        ago=ago, duration=duration, moment=moment, compact=compact, pretty=pretty, cut=cut, count=counted
     )
     return environment
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from router.domain.counted import counted
 from router.domain.listing import Ask
 from router.domain.source import Api, Source
 from router.engine.rulesfile.expand import Placeholder
@@ -83,7 +84,7 @@ async def api(case: Case, known: Source, there: Api) -> list[Finding]:
             event = await asked.version(first.name, Ask(version=max(first.versions)))
     except ApiUnavailable as error:
         return [*found, Finding(level="fault", where=where, place=place, what=str(error), fix="mend host or keys")]
-    what = f"shows {page.total} prompts" + (f", Langfuse {version}" if version else "")
+    what = f"shows {counted(page.total, 'prompt')}" + (f", Langfuse {version}" if version else "")
     found.append(Finding(level="ok", where=where, what=what))
     project, store = None if event is None else event.project_id, await case.store()
     if project is None or store is None:
