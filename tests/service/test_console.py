@@ -287,19 +287,39 @@ async def test_a_dead_delivery_is_sent_again(told: Asked) -> None:
     assert "nothing was done" in (await told.browser.get(again.headers["location"])).text
 
 
-async def test_an_event_is_told_again_to_a_rule_that_did_not_know_it(told: Asked) -> None:
+async def test_a_replay_says_first_what_it_would_make_and_where(told: Asked) -> None:
     await told.log_in()
     event = (await told.api.get("/events/promoted")).json()["event"]["seq"]
-    form = {"_csrf_token": await told.csrf(f"/events/{event}")}
-    done = await told.browser.post(f"/events/{event}/replay", data=form)
-    assert "0 deliveries made" in (await told.browser.get(done.headers["location"])).text
+    asking = f"/events/{event}/replay"
+    assert f'href="{asking}"' in (await told.browser.get(f"/events/{event}")).text
+    nothing = (await told.browser.get(asking)).text
+    assert "Replay: 0 deliveries" in nothing
+    assert "2 deliveries of it are there already" in nothing
+    assert '<form method="post" action="/events' not in nothing
     new = '\n[[rules]]\nname = "new"\nmatch = { labels_gained = "production" }\nactions = [{ to = "journal" }]\n'
     told.rules.write_text(told.rules.read_text() + new)
     assert (await told.api.post("/reload")).status_code == 200
-    done = await told.browser.post(f"/events/{event}/replay", data=form)
+    page = (await told.browser.get(asking)).text
+    assert "Make and send 1 delivery" in page
+    assert re.search(r"name=new.*journal.*>1<", page)
+    assert len((await told.api.get("/deliveries")).json()["items"]) == 4, "looking made nothing"
+    form = {"_csrf_token": await told.csrf(asking)}
+    done = await told.browser.post(asking, data=form)
     assert "1 delivery made" in (await told.browser.get(done.headers["location"])).text
     await told.delivery("new", "delivered")
-    assert (await told.browser.post(f"/events/{event}/replay")).status_code == 403
+    assert (await told.browser.post(asking)).status_code == 403
+
+
+async def test_what_is_there_is_told_once_more_if_somebody_insists(told: Asked) -> None:
+    await told.log_in()
+    event = (await told.api.get("/events/promoted")).json()["event"]["seq"]
+    page = await told.browser.get(f"/events/{event}/replay?force=on")
+    assert "Make and send 2 deliveries" in page.text
+    told.slack.script = lambda _: Reply(body=b"ok")
+    form = {"_csrf_token": await told.csrf(f"/events/{event}"), "force": "on"}
+    await told.browser.post(f"/events/{event}/replay", data=form)
+    assert (await told.delivery("promoted", "delivered")).prompt is not None
+    assert (await told.delivery("promoted", "dead")).prompt is not None
 
 
 async def test_an_event_becomes_a_test(told: Asked) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from litestar import MediaType, Response, Router, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect
 
 from router.domain.change import Change
@@ -20,7 +20,7 @@ from router.service.as_test import as_test
 from router.service.console.page import AnyRequest, cut, page, pretty, see_other
 from router.service.problems import refused
 from router.service.prompts import Compared, contrast
-from router.service.replay import Telling, act, events_again
+from router.service.replay import Plans, Telling, act, count, events_again
 from router.service.rulebook import Rulebook
 from router.service.told import in_order, summary, verdicts
 from router.storage.records import EventDetail, EventFilter, EventLine
@@ -142,14 +142,32 @@ def event_pages(service: "Service") -> Router:
             headers={"Content-Disposition": f'attachment; filename="event-{seq}.test.toml"'},
         )
 
+    @get("/{seq:int}/replay", sync_to_thread=True)
+    def confirm_replay(request: AnyRequest, seq: FromPath[int], force: FromQuery[str] = "") -> Response[Any]:
+        event = _found(store, seq).event
+        return page(
+            request,
+            "replay.html",
+            event=event,
+            found=count(again(seq, force, datetime.now(UTC))),
+            force=force == "on",
+            capture=service.capture,
+        )
+
     @post("/{seq:int}/replay", status_code=HTTPStatus.OK)
-    async def replay_event(seq: FromPath[int]) -> Redirect:
-        telling = Telling(ruleset=rulebook.ruleset, capture=service.capture)
+    async def replay_event(seq: FromPath[int], data: URLEncodedBody[dict[str, str]]) -> Redirect:
         now = datetime.now(UTC)
-        done = await act(store, events_again(store, telling, {seq}, now), now, service.acted)
+        done = await act(store, again(seq, data.get("force", ""), now), now, service.acted)
         return see_other(f"/events/{seq}?made={done.made + done.released}")
 
-    return Router("/events", route_handlers=[list_events, show_event, event_body, event_test, replay_event])
+    def again(seq: int, force: str, now: datetime) -> Plans:
+        return events_again(
+            store, Telling(ruleset=rulebook.ruleset, force=force == "on", capture=service.capture), {seq}, now
+        )
+
+    return Router(
+        "/events", route_handlers=[list_events, show_event, event_body, event_test, confirm_replay, replay_event]
+    )
 
 
 def rows(lines: tuple[EventLine, ...], rulebook: Rulebook) -> list[Row]:
