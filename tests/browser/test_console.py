@@ -1,7 +1,9 @@
 """What somebody does who was not told: looks, finds out why, mends it, sends it again."""
 
 import re
+from typing import Literal
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.receivers import Receiver, Reply
@@ -185,15 +187,74 @@ def test_every_page_fits_on_a_phone(page: Page, router: RunningRouter) -> None:
     log_in(page)
     (dead,) = [one for one in router.deliveries() if one.status == "dead"]
     one = f"/deliveries/{dead.key}"
-    for path in ("/", "/events", "/events/1", "/deliveries", one, "/deliveries/all/retry", *OTHER_PAGES):
+    for path in (
+        "/",
+        "/events",
+        "/events/1",
+        "/events/1/replay",
+        "/deliveries",
+        one,
+        "/deliveries/all/retry",
+        *OTHER_PAGES,
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, path
+
+
+THE_VIEWERS_OWN = {"nested-interactive", "heading-order", "region"}
+"""Swagger UI puts buttons into buttons, leaves a rank of headings out, and has parts that are no landmark's."""
+
+
+def test_axe_finds_nothing_on_any_page(page: Page, router: RunningRouter) -> None:
+    router.post(body("v1", {"labels": ["production"], "prompt": "Hello {{name}}"}))
+    router.post(body("v2", {"id": "v2", "version": 2, "labels": ["production"], "prompt": "Good day"} | LATER))
+    eventually(lambda: len([one for one in router.deliveries() if one.status == "dead"]) == 2, "both are refused")
+    router.reload(router.rules.read_text().replace("labels_gained", "labels_gaind"))
+    eventually(lambda: router.logged("rules refused"), "the file is refused")
+    page.goto("/login")
+    assert serious(page) == []
+    log_in(page)
+    (dead, *_) = [one for one in router.deliveries() if one.status == "dead"]
+    (event,) = [one for one in router.events() if one.id == "v2"]
+    one = f"/deliveries/{dead.key}"
+    paths = ("/", "/events", f"/events/{event.seq}", f"/events/{event.seq}/replay?force=on", "/deliveries", one)
+    for path in (*paths, "/deliveries/all/retry", *OTHER_PAGES, "/api/docs"):
+        page.goto(path)
+        if path == "/playground":
+            expect(page.get_by_role("heading", name="What each rule says")).to_be_visible()
+        if path == "/api/docs":
+            expect(page.get_by_role("button", name="Authorize").first).to_be_visible()
+        assert serious(page) == [], path
+
+
+def serious(page: Page) -> list[str]:
+    """Return what is wrong with a page for those who see little or nothing: in the light, in the dark, on a phone."""
+    found = []
+    looks: tuple[tuple[Literal["light", "dark"], int, dict[str, list[str]]], ...] = (
+        ("light", 1280, {}),
+        ("dark", 1280, {"runOnly": ["color-contrast"]}),
+        ("light", PHONE, {}),
+    )
+    for scheme, width, asked in looks:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate(
+            "Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => null)"
+        )  # colours fade
+        found += [
+            f"{scheme} {width} {wrong['id']}: {node['html']} {node['failureSummary']}"
+            for wrong in Axe().run(page, options={"resultTypes": ["violations"], **asked}).response["violations"]
+            for node in wrong["nodes"]
+            if wrong["impact"] != "minor" and not (wrong["id"] in THE_VIEWERS_OWN and page.url.endswith("/api/docs"))
+        ]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return found
 
 
 def test_whoever_hears_a_page_hears_names_for_everything(page: Page, router: RunningRouter) -> None:
     promote(router)
     log_in(page)
-    for path in ("/", "/events", "/events/1", "/deliveries", "/deliveries/all/retry", *OTHER_PAGES):
+    for path in ("/", "/events", "/events/1", "/events/1/replay", "/deliveries", "/deliveries/all/retry", *OTHER_PAGES):
         page.goto(path)
         expect(page.get_by_role("main")).to_have_count(1)
         expect(page.get_by_role("navigation", name="Pages")).to_have_count(1)

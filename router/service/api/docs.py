@@ -21,7 +21,7 @@ PAGE = """<!doctype html>
 <script defer src="/static/vendor/swagger-ui-bundle.js"></script>
 <script defer src="/static/docs.js"></script>
 </head>
-<body><p class="back"><a href="/">To the console</a></p><main id="viewer"></main></body>
+<body><nav class="back" aria-label="Back"><a href="/">To the console</a></nav><div id="viewer"></div></body>
 </html>
 """
 

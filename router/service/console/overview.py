@@ -50,6 +50,7 @@ def overview_page(service: "Service") -> HTTPRouteHandler:
             ).decode(),
             backlog=backlog,
             waiting=sum(queue.count for queue in waiting),
+            waiting_most=max(waiting, key=lambda queue: queue.count).status if waiting else "pending",
             oldest=max((queue.oldest for queue in waiting), default=None),
             dead=dead.items,
             dead_count=sum(queue.count for queue in backlog.queues if queue.status == "dead"),

@@ -16,17 +16,19 @@ function drawChart() {
     return;
   }
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"); // as all times here
   const bars = (size, align) => uPlot.paths.bars({ size: [size, 40], align, radius: 0.15 });
   chart = new uPlot(
     {
       width: figure.clientWidth,
       height: 180,
       padding: [8, 8, 0, 0],
+      tzDate: utc,
       legend: { live: false },
       cursor: { y: false, points: { show: false } },
       scales: { x: { range: (_, low, high) => [low - 2400, high + 2400] }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 4)] } },
       axes: [
-        { ...axis, font: "11px system-ui", grid: { show: false }, space: 60, values: "{HH}:{mm}" },
+        { ...axis, font: "11px system-ui", grid: { show: false }, size: 28, space: 60, values: "{HH}:{mm}" },
         { ...axis, font: "11px system-ui", size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] },
       ],
       series: [
