@@ -39,6 +39,7 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     `order`: deliveries of one destination that share it go one after the other. None: it waits for no other.
     `lane`: those of one destination that share it are never sent at the same time, whatever their order.
     `again`: how often the same was made before, each time on request and under a key of its own.
+    `arrived_at`: when the event came that it tells of; None where something else than an event let it be made.
     """
 
     key: str
@@ -56,10 +57,14 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
     lane: str | None = None
     again: int = 0
     trace: Trace | None = None
+    arrived_at: datetime | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """The right to make one attempt at a delivery until `lease_until`; `fence` outdates every earlier claim."""
+    """The right to make one attempt at a delivery until `lease_until`; `fence` outdates every earlier claim.
+
+    `created_at`: when it was made, or last sent again by hand; then there is no `arrived_at` any more.
+    """
 
     key: str
     rule: str
@@ -72,6 +77,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     lease_until: datetime
     about_trouble: bool = False
     trace: Trace | None = None
+    arrived_at: datetime | None = None
 
 
 class Accepted(Struct, frozen=True, tag="accepted"):

@@ -181,6 +181,7 @@ def _delivery(
         order=None if isinstance(target, Nowhere) else order_of(target, scene),
         again=again,
         trace=trace,
+        arrived_at=_arrived_at(firing, scene.told),
     )
     try:
         if action.condition is not None and not action.condition.truth(scene.context):
@@ -193,3 +194,10 @@ def _delivery(
         return msgspec.structs.replace(delivery, status="skipped", reason=str(reason))
     except RouterError as error:
         return msgspec.structs.replace(delivery, status="dead", reason=f"cannot be rendered: {error}")
+
+
+def _arrived_at(firing: Firing, told: Sequence[Told]) -> datetime | None:
+    """Return when the last of the events came that are told at once: neither gathered first, nor told again."""
+    if isinstance(firing.hold, Later) or any(one.change.replayed or one.change.origin == "backfill" for one in told):
+        return None
+    return max(one.change.event.received_at for one in told)

@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from router.delivery.client import Clients
 from router.delivery.outcome import reason_word
 from router.delivery.worker import Ended, Worker
-from router.domain.delivery import NewDelivery, Refused
+from router.domain.delivery import Claim, NewDelivery, Refused
 from router.domain.json import Json
 from router.domain.problem import RulesError
 from router.domain.routing import Routing
@@ -265,6 +265,14 @@ class Service:
             self.worker.wake()
             self.replicas.call("deliveries")
 
+    def _delivered(self, claim: Claim, now: datetime) -> None:
+        for since, histogram in (
+            (claim.created_at, self.metrics.delivery_seconds),
+            (claim.arrived_at, self.metrics.end_to_end_seconds),
+        ):
+            if since is not None:
+                histogram.labels(claim.destination).observe(max(0.0, (now - since).total_seconds()))
+
     def _ended(self, ended: Ended) -> None:
         claim, following = ended.claim, ended.following
         outcome = type(ended.answer.outcome).__name__.lower()
@@ -276,8 +284,7 @@ class Service:
         if following.status in ("delivered", "dead"):
             self._over(claim.destination, following.status)
         if following.status == "delivered":
-            waited = datetime.now(UTC) - claim.created_at
-            self.metrics.delivery_seconds.labels(claim.destination).observe(max(0.0, waited.total_seconds()))
+            self._delivered(claim, datetime.now(UTC))
         log.info(
             "attempt ended",
             delivery_id=claim.key,

@@ -141,6 +141,13 @@ class Metrics:
             buckets=_DELIVERY_BUCKETS,
             registry=self.registry,
         )
+        self.end_to_end_seconds = Histogram(
+            "langfuse_router_end_to_end_seconds",
+            "From the arrival of an event until what it let be told at once was accepted",
+            ["destination"],
+            buckets=_DELIVERY_BUCKETS,
+            registry=self.registry,
+        )
         self.missed = Counter(
             "langfuse_router_missed_events",
             "Changes that no webhook told and Langfuse's API showed",

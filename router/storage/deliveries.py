@@ -44,7 +44,7 @@ from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
 from router.storage import destinations as gates
 from router.storage import order, threads
-from router.storage.clock import Millis, duration_ms, from_ms, now_ms
+from router.storage.clock import Millis, duration_ms, from_ms, now_ms, to_ms
 from router.storage.statements import batched, insert_new
 from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts, deliveries, destinations
 
@@ -134,6 +134,7 @@ _TAKE: Final = (
         deliveries.c.queued_at,
         deliveries.c.about_trouble,
         deliveries.c.trace,
+        deliveries.c.arrived_at,
     )
 )
 _BEGIN: Final = insert(attempts).from_select(
@@ -214,6 +215,7 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
             "lane": delivery.lane,
             "again": delivery.again,
             "trace": None if delivery.trace is None else msgspec.json.encode(delivery.trace).decode(),
+            "arrived_at": None if delivery.arrived_at is None else to_ms(delivery.arrived_at),
             "attempts": 0,
             "fence": 0,
         }
@@ -450,7 +452,7 @@ def retry(connection: Connection, keys: Iterable[str]) -> list[str]:
             update(deliveries)
             .where(deliveries.c.key.in_(some), deliveries.c.status.in_(RETRYABLE))
             .where(deliveries.c.message.is_not(None))
-            .values(status="pending", reason="", attempts=0, queued_at=now, due_at=now, ended_at=None)
+            .values(status="pending", reason="", attempts=0, arrived_at=None, queued_at=now, due_at=now, ended_at=None)
             .returning(deliveries.c.key)
         )
         retried.extend(connection.execute(again).scalars())
@@ -498,7 +500,7 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
     claims: dict[int, Claim] = {}
     for some in batched(picked):
         taken = connection.execute(_TAKE, {"seqs": some, "until": lease_until})
-        for seq, key, rule, message, attempt, fence, queued_at, about_trouble, trace in taken:
+        for seq, key, rule, message, attempt, fence, queued_at, about_trouble, trace, arrived_at in taken:
             claims[seq] = Claim(
                 key=key,
                 rule=rule,
@@ -511,6 +513,7 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
                 lease_until=from_ms(lease_until),
                 about_trouble=about_trouble,
                 trace=None if trace is None else msgspec.json.decode(trace, type=Trace),
+                arrived_at=None if arrived_at is None else from_ms(arrived_at),
             )
         connection.execute(_BEGIN, {"seqs": some, "now": now})
     return [claims[seq] for seq in picked]

@@ -259,6 +259,7 @@ deliveries = Table(
     Column("reason", Words, nullable=False),
     Column("prompt", ForeignKey(prompts.c.id)),
     Column("about_trouble", Boolean, nullable=False),
+    Column("arrived_at", BigInteger),  # of the event; NULL: nobody measures from there
     Column("created_at", BigInteger, nullable=False),
     Column("queued_at", BigInteger, nullable=False),  # when it last began to wait: at first, or by `retry`
     Column("due_at", BigInteger, nullable=False),

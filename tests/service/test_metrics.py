@@ -12,6 +12,7 @@ from router.delivery.outcome import failure, outcome_of, reason_word, slack_api_
 from router.domain.delivery import Accepted, Answer, Outcome, Rejected, Retry
 from router.service.metrics import NOT_IN_FORCE, Ended, Metrics, Refusal
 from router.storage.records import Backlog, Queue
+from tests.acceptance.receivers import Reply
 from tests.build import NOON
 from tests.service.conftest import TOKEN, Asked, eventually
 
@@ -33,6 +34,35 @@ async def test_what_became_of_deliveries_is_counted_with_why(told: Asked) -> Non
     assert (await told_of(told, name="deliveries_ended_total", destination="journal", status="delivered") or 0) >= 2
     assert await told_of(told, name="queue_depth", destination="team", status="dead") == 1
     assert (await told_of(told, name="routing_seconds_count") or 0) >= 2
+
+
+async def test_from_arrival_to_delivery_is_measured_for_what_is_told_at_once(told: Asked) -> None:
+    gathers = """
+    [destinations.digest]
+    type = "log"
+    [[rules]]
+    name = "gathers"
+    collect = "100ms"
+    actions = [{ to = "digest" }]
+    """
+    told.rules.write_text(told.rules.read_text() + gathers)
+    await told.service.reload_now()
+    told.slack.script = lambda _: Reply(body=b"ok")
+    dead = await told.delivery("promoted", "dead")
+    assert (await told.api.post(f"/deliveries/{dead.key}/retry")).status_code == 200
+    await told.post("moved", "updated", labels=["latest"], updatedAt="2026-11-24T10:06:00.000Z")
+    await told.delivery("gathers", "delivered")
+    await told.delivery("promoted", "delivered")
+
+    async def counted(metric: str, destination: str) -> float:
+        return await told_of(told, name=f"{metric}_seconds_count", destination=destination) or 0
+
+    async def all_three() -> bool | None:
+        return await counted("end_to_end", "journal") == 3 or None
+
+    await eventually(all_three, "three events were told at once")
+    assert [await counted("delivery", "digest"), await counted("end_to_end", "digest")] == [1, 0]
+    assert [await counted("delivery", "team"), await counted("end_to_end", "team")] == [1, 0], "sent again by hand"
 
 
 async def test_what_the_rules_name_begins_at_zero(asked: Asked) -> None:
