@@ -78,6 +78,38 @@ def test_one_rule_can_be_the_start(rulebook: Rulebook) -> None:
     assert 'name = "all"' not in included
 
 
+IN_ONE_LINE = """\
+include = ["rules.d/*.toml"]
+sources = { prod = { secret = "${SECRET}" } }
+destinations.journal = { type = "log" }
+destinations.pager = { type = "http", url = "https://pager.example.com", headers = { X-Key = "spelled-out-hush" } }
+vars.team = "${TEAM}"
+rules = [
+  { name = "all", actions = [{ to = "journal", text = { file = "line.txt" } }] },
+  { name = "pages", match = { labels_gained = "production" }, actions = [{ to = "pager" }] },
+]
+[vars.channels]
+checkout = "journal"
+"""
+
+
+def test_tables_in_one_line_are_there_and_hide_as_well(rulebook: Rulebook) -> None:
+    Path("rules.toml").write_text(IN_ONE_LINE)
+    short = Rulebook("rules.toml", Disk(ENVIRONMENT), missing="error")
+    start = opening(short.loaded.file, None)
+    assert "hush" not in start
+    assert "destinations" not in start
+    event = prompt_event("updated", 4, ["production"], updated=0)
+    real, tried = short.ruleset, short.tried(start).ruleset
+    assert {rule.name for rule in tried.rules} == {"all", "pages", "included"}
+    assert as_json(preview(tried, event), tried) == as_json(preview(real, event), real)
+    one = opening(short.loaded.file, 1)
+    assert 'name = "pages"' in one
+    assert '"all"' not in one
+    assert "hush" not in one
+    assert "pages" in sent(short, one)
+
+
 RULE = '\n[[rules]]\nname = "try"\nactions = [{ to = "journal", text = TEXT }]\n'
 
 

@@ -7,11 +7,12 @@ the file in force has the very same, and no file can be read but those that the 
 
 import errno
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from router.domain.json import Json
+from router.domain.json import Json, JsonObject
 from router.domain.problem import Problem, RulesError
+from router.engine import toml
 from router.engine.rulesfile import Outside, RulesFile
 from router.engine.rulesfile.document import Document, dotted, parse
 from router.engine.rulesfile.expand import HOLE, beside
@@ -29,21 +30,47 @@ _SECRET_FILE: Final = re.compile(r"\$\{file:([^}]*)\}")
 def opening(file: RulesFile, rule: int | None) -> str:
     """Return the plain tables of the main file as they are written; of rules only number `rule`, if there is one.
 
-    Of a large file no other rule is there.
+    Of a large file no other rule is there. What stands before the first header (`rules = [{ … }]`) gets one.
     """
-    parts = file.merged.main.parts()
-    begin = parts[0][1] if _only_includes(file.merged.main) else ""
-    plain = [begin, *(text for name, text in parts[1:] if name in PLAIN)]
-    one = None if rule is None else file.written(rule)
+    main = file.merged.main
+    headed = main.parts()[1:]
+    head = _head(main)
+    begin = [main.parts()[0][1]] if head.keys() <= {"include"} else [*_include(head), *_tables(head, PLAIN)]
+    plain = [*begin, *(text for name, text in headed if name in PLAIN)]
+    one = None if rule is None else _rule(file, rule)
     if one is None and sum(map(len, plain)) <= LONGEST // 2:
         return _joined(plain)
-    return _joined([*(text for name, text in parts[1:] if name in PLAIN - {"rules"}), one or ""])
+    others = PLAIN - {"rules"}
+    return _joined([*_tables(head, others), *(text for name, text in headed if name in others), one or ""])
 
 
-def _only_includes(document: Document) -> bool:
-    """Tell whether what stands before the first header may be seen."""
-    headed = {name for name, _ in document.parts()[1:]}
-    return document.data.keys() - headed <= {"include"}
+def _rule(file: RulesFile, rule: int) -> str:
+    document, own = file.merged.rules[rule]
+    return file.written(rule) or "\n".join(_lines("[[rules]]", at(document.data, ("rules", own))))
+
+
+def _head(document: Document) -> JsonObject:
+    """Return what stands before the first header."""
+    return parse(document.file, document.parts()[0][1]).data
+
+
+def _include(head: JsonObject) -> list[str]:
+    return [f"include = {toml.value(head['include'])}"] if "include" in head else []
+
+
+def _tables(head: JsonObject, names: Collection[str]) -> Iterator[str]:
+    """Yield those tables that stand before the first header, each with one: so they can stand anywhere."""
+    for name, value in head.items():
+        if name in names:
+            headers = [(f"[[{name}]]", one) for one in value] if isinstance(value, list) else [(f"[{name}]", value)]
+            for header, table in headers:
+                yield "\n".join(_lines(header, table))
+
+
+def _lines(header: str, table: Json) -> Iterator[str]:
+    yield header
+    for key, value in table.items() if isinstance(table, Mapping) else ():
+        yield f"{toml.key(key)} = {toml.value(value)}"
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -60,7 +87,7 @@ class Trial:
     def __init__(self, file: RulesFile, text: str, outside: Outside) -> None:
         main = file.merged.main
         typed = parse(main.file, text)
-        hidden = [] if "sources" in typed.data else [part for name, part in main.parts()[1:] if name not in PLAIN]
+        hidden = [] if "sources" in typed.data else list(_hidden(main))
         documents = {document.file for document in file.merged.documents}
         secret_files = {beside(main.file, name) for name in _secret_files(file)}
         _refuse_what_is_new(typed, main, secret_files)
@@ -81,6 +108,13 @@ class Trial:
 
     def glob(self, pattern: str) -> list[str]:
         return [path for path in self._outside.glob(pattern) if path in self._once_from_disk]
+
+
+def _hidden(main: Document) -> Iterator[str]:
+    """Yield what people may not see, as it can stand after any other text."""
+    head = _head(main)
+    yield from _tables(head, head.keys() - PLAIN - {"include"})
+    yield from (part for name, part in main.parts()[1:] if name not in PLAIN)
 
 
 def _secret_files(file: RulesFile) -> Iterator[str]:
