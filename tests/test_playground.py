@@ -143,6 +143,16 @@ def test_nothing_that_is_typed_brings_a_secret_in(rulebook: Rulebook, rules: str
         assert secret not in said
 
 
+def test_a_typed_pattern_looks_at_no_disk(rulebook: Rulebook) -> None:
+    outside = Disk(ENVIRONMENT)
+    known = Rulebook("rules.toml", outside, missing="error")
+    before = set(outside.seen)
+    rule = '[[rules]]\nname = "try"\nactions = [{ to = "journal" }]\n'
+    tried = known.tried('include = ["/**/*.toml", "/proc/*/*", "*.toml", "rules.d/*.toml"]\n' + rule)
+    assert {rule.name for rule in tried.ruleset.rules} == {"try", "included"}
+    assert outside.seen - before <= {Path("rules.d/team.toml").absolute()}
+
+
 def test_what_is_in_force_is_not_touched(rulebook: Rulebook) -> None:
     before = rulebook.loaded
     with pytest.raises(RulesError, match="unknown clause"):

@@ -8,6 +8,8 @@ the file in force has the very same, and no file can be read but those that the 
 import errno
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import PurePath
 from typing import Final
 
 from router.domain.json import Json, JsonObject
@@ -94,7 +96,7 @@ class Trial:
         self.environment: Mapping[str, str] = outside.environment
         self._outside = outside
         self._once = {main.file: "\n".join([text, *hidden])}
-        self._once_from_disk = _included(main.file, typed.data.get("include"), outside) & (documents - {main.file})
+        self._once_from_disk = set(_included(main.file, typed.data.get("include"), documents - {main.file}))
         self._files = (set(file.files) - documents) | secret_files
 
     def read(self, path: str) -> str:
@@ -107,7 +109,7 @@ class Trial:
         return self._outside.read(path)
 
     def glob(self, pattern: str) -> list[str]:
-        return [path for path in self._outside.glob(pattern) if path in self._once_from_disk]
+        return sorted(path for path in self._once_from_disk if _fits(path, pattern))
 
 
 def _hidden(main: Document) -> Iterator[str]:
@@ -147,10 +149,14 @@ def _strings(path: Path, value: Json) -> Iterator[tuple[Path, str]]:
                 yield from _strings((*path, index), inner)
 
 
-def _included(main: str, patterns: object, outside: Outside) -> set[str]:
-    """Return the files that `include` names."""
-    found: set[str] = set()
+def _included(main: str, patterns: object, documents: Collection[str]) -> Iterator[str]:
+    """Yield those of the documents that `include` names: no typed pattern looks around on the disk."""
     for pattern in patterns if isinstance(patterns, list) else ():
         path = beside(main, str(pattern))
-        found |= set(outside.glob(path)) if any(sign in path for sign in "*?[") else {path}
-    return found
+        yield from (document for document in documents if _fits(document, path))
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Tell whether `pattern` finds the file at `path`."""
+    parts, wanted = PurePath(path).parts, PurePath(pattern).parts
+    return path == pattern or (len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted)))

@@ -1,6 +1,6 @@
 """The console over a store with many events: how long the server takes for each page.
 
-python -m tests.benchmarks.pages [--events 100000]
+python -m tests.benchmarks.pages [--events 100000] [--postgres]
 
 The service itself receives and routes the first 4,000 events; the others are copies of them with all that came of them,
 later in the week. What it captured is then made delivered, or dead.
@@ -8,12 +8,14 @@ later in the week. What it captured is then made delivered, or dead.
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlencode
@@ -25,6 +27,7 @@ from sqlalchemy import ColumnElement, Connection, Table, insert, select, text
 from router.domain.text import Text
 from router.langfuse.wire import decode
 from router.service.app import Service, public_app
+from router.service.console.playground import BEFORE
 from router.service.logging import configure
 from router.service.outside import Disk
 from router.service.rulebook import Rulebook
@@ -36,6 +39,7 @@ from router.storage.tables import change_labels, changes, deliveries, events, fi
 from tests.acceptance.running import SECRET
 from tests.acceptance.test_intake import body
 from tests.benchmarks.table import Row
+from tests.postgres import running_server
 
 COMMAND: Final = "python -m tests.benchmarks.pages"
 GOAL_MS: Final = 200
@@ -155,6 +159,8 @@ def age(url: str, copies: int) -> None:
         for number in range(1, copies):
             copy(connection, number, WEEK / copies)
         connection.execute(text(f"UPDATE deliveries SET {failed}"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE"))  # as autovacuum does in its time
     database.close()
 
 
@@ -173,6 +179,23 @@ def paths(store: Store) -> Iterator[str]:
     yield from (f"/prompts/one?{urlencode(busy)}", f"/prompts/one?{urlencode({'name': 'team-7/prompt-7'})}")
     yield from ("/rules", "/rules/one?name=all", "/rules/one?name=team-7", "/playground")
     yield f"/playground?start=event-{newest}"
+    yield from (f"/events/{newest}/replay", f"/events/{newest}/replay?force=on", f"/events/{newest}/test")
+    yield "/deliveries/all/cancel?status=dead"
+
+
+def forms(store: Store) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield what is posted: a trial of the rules in force with a saved event, and actions that find nothing to do."""
+    newest = store.events(EventFilter(), limit=1).items[0].seq
+    detail = store.event(newest)
+    assert detail is not None
+    rules = RULES[RULES.index("[[rules]]") :]
+    trial = {"start": f"event-{newest}", "rules": rules, "body": detail.body.decode()}
+    for before in BEFORE:
+        yield "/playground", trial | {"before": before}
+    yield "/playground", trial | {"before": "start", "rules": rules.replace("labels_gained", "labels_gaind")}
+    yield f"/events/{newest}/replay", {}
+    yield "/rules/reload", {}
+    yield "/deliveries/all/retry", {"status": "captured"}
 
 
 async def measure(service: Service) -> dict[str, float]:
@@ -184,23 +207,34 @@ async def measure(service: Service) -> dict[str, float]:
         await browser.post("/login", data={"token": TOKEN, "_csrf_token": csrf})
         found = {}
         for path in paths(service.store):
-            times = []
-            for _ in range(LOOKS):
-                began = time.perf_counter()
-                answer = await browser.get(path)
-                times.append((time.perf_counter() - began) * 1_000)
-                assert answer.status_code == 200, (path, answer.status_code)
-            found[path] = statistics.median(times)
+            found[path] = await median(partial(browser.get, path))
+        for path, form in forms(service.store):
+            data = form | {"_csrf_token": csrf}
+            said = " ".join(filter(None, ("POST", path, form.get("before"), "with faults" * ("gaind" in str(form)))))
+            found[said] = await median(partial(browser.post, path, data=data))
         return found
 
 
-def figures(count: int, kept: Path | None = None) -> dict[str, float]:
+async def median(ask: Callable[[], Awaitable[httpx.Response]]) -> float:
+    times = []
+    for _ in range(LOOKS):
+        began = time.perf_counter()
+        answer = await ask()
+        times.append((time.perf_counter() - began) * 1_000)
+        assert answer.status_code in (200, 303), (answer.url, answer.status_code)
+    return statistics.median(times)
+
+
+def figures(count: int, kept: Path | None = None, *, postgres: bool = False) -> dict[str, float]:
     """Fill a store, unless it was kept; return the milliseconds of each page."""
-    with tempfile.TemporaryDirectory() as folder:
+    server = running_server(options="") if postgres else contextlib.nullcontext()
+    with server as running, tempfile.TemporaryDirectory() as folder:
         rules = Path(folder) / "rules.toml"
         rules.write_text(RULES)
         file = kept or Path(folder) / "router.db"
-        url, filled = f"sqlite:///{file}", file.exists()
+        url, filled = (f"sqlite:///{file}", file.exists()) if running is None else (running.url, False)
+        if running is not None:
+            Store.open(url, migrate=True).close()
         rulebook = Rulebook(str(rules), Disk({"SECRET": SECRET}), missing="error")
         if not filled:
             copies = max(1, count // ROUTED)
@@ -231,8 +265,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--store", type=Path, help="a file to keep the store in, or one that was filled before")
+    parser.add_argument("--postgres", action="store_true", help="in a PostgreSQL of its own, with fsync")
     given = parser.parse_args()
-    for path, took in figures(given.events, given.store).items():
+    for path, took in figures(given.events, given.store, postgres=given.postgres).items():
         print(f"{took:8.1f} ms {'over' if took > GOAL_MS else '    '}  {path}")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from router.langfuse.samples import KINDS
 from router.service.console import playground
-from router.service.console.playground import LARGEST_FORM, LONGEST_BODY
+from router.service.console.playground import LARGEST_FORM, LONGEST_BODY, MOST_ACTIONS
 from tests.service.conftest import HOOK, Asked
 
 RULES = """\
@@ -92,3 +92,21 @@ async def test_size_and_time_are_bounded(asked: Asked, monkeypatch: pytest.Monke
     assert "takes longer" in (await attempt(asked)).text
     monkeypatch.undo()
     assert "now v4" in (await attempt(asked)).text  # the turn was given back
+
+
+async def test_a_page_shows_so_much_and_no_more(asked: Asked) -> None:
+    await asked.log_in()
+    long = "word " * 40_000
+    rules = '[[rules]]\nname = "many"\nactions = [' + ", ".join(
+        f'{{ to = "journal", id = "{n}", text = "{{{{ prompt.text }}}}" }}' for n in range(60)
+    )
+    body = (await asked.browser.get("/playground?start=sample-promoted")).text
+    typed_body = msgspec.json.decode(typed(body, "body"))
+    typed_body["prompt"]["prompt"] = long
+    page = await attempt(asked, rules=rules + "]\n", body=msgspec.json.encode(typed_body).decode())
+    assert "60 deliveries" in page.text
+    assert "10 more deliveries" in page.text
+    assert "Too long to show it as well" in page.text
+    assert len(page.text) < 4_000_000
+    rules = "".join(f'[[rules]]\nname = "r{n}"\nactions = [{{ to = "journal" }}]\n' for n in range(MOST_ACTIONS + 1))
+    assert f"at most {MOST_ACTIONS} actions" in (await attempt(asked, rules=rules)).text

@@ -9,6 +9,8 @@ import regex
 from msgspec import Struct
 from wcmatch import glob
 
+from router.engine.deadline import at_most
+
 SECONDS: Final = 0.05
 """How long one pattern may work on one text. Longer: the clause answers `error`."""
 
@@ -153,7 +155,7 @@ def _glob_test(source: str, flags: int) -> Test:
 
 def _fits(expression: "regex.Pattern[str]", text: str, seconds: float, kind: str) -> bool:
     try:
-        return expression.fullmatch(text, timeout=seconds) is not None
+        return expression.fullmatch(text, timeout=at_most(seconds)) is not None
     except TimeoutError as error:
         raise SlowPattern(f"the {kind} took longer than {SECONDS * 1000:.0f} ms") from error
 

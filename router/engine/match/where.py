@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from router.domain.json import Json, JsonObject, equal
 from router.domain.routing import ClauseAnswer
+from router.engine.deadline import at_most
 from router.engine.match.path import JsonPath, PathError, compile_path
 from router.engine.match.pattern import SECONDS, PatternError, SlowPattern, compile_regex
 from router.engine.match.verdict import yes_or_no
@@ -54,7 +55,7 @@ class Item(Struct, frozen=True, kw_only=True):
     def _any(self, nodes: Iterable[Json]) -> bool:
         """Return whether one node passes. Raises Unlike or SlowPattern if none does and one could not be decided."""
         unlike = None
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + at_most(SECONDS)
         for node in nodes:
             try:
                 if self._passes(node, until):

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from router.domain.problem import RouterError
+from router.engine.deadline import at_most
 
 MAX_OUTPUT: Final = 1024 * 1024
 """Characters that one template, and any text it makes on the way, may have; bytes of a whole message."""
@@ -29,7 +30,7 @@ class Budget:
     """What is left for one rendering."""
 
     def __init__(self) -> None:
-        self.until = time.monotonic() + MAX_SECONDS
+        self.until = time.monotonic() + at_most(MAX_SECONDS)
         self.iterations = MAX_ITERATIONS
 
     def spend(self) -> None:

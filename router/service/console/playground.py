@@ -1,7 +1,7 @@
 """Playground: other rules and any body through the real plan, while somebody types; nothing is sent or stored."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,11 +13,13 @@ from litestar.params import FromQuery, URLEncodedBody
 from markupsafe import Markup
 from msgspec import Struct
 
+from router.domain.delivery import NewDelivery
 from router.domain.event import Event
 from router.domain.ledger import Ledger
 from router.domain.message import SlackMessage
 from router.domain.problem import RulesError
 from router.domain.routing import RuleVerdict
+from router.engine.deadline import OutOfTime, within
 from router.engine.explain import nearest_first
 from router.engine.preview import Preview, preview
 from router.engine.summary import Summary
@@ -41,8 +43,17 @@ LARGEST_FORM: Final = 4 * 1024 * 1024
 SECONDS: Final = 10.0
 """For one trial, waiting for its turn included: only one runs at a time."""
 
+TOO_SLOW: Final = f"This takes longer than {SECONDS:.0f} seconds. Try fewer rules or a smaller body."
+
 EVENTS_OFFERED: Final = 20
 MOST_BEFORE: Final = 50
+
+MOST_ACTIONS: Final = 500
+"""Of all rules of a trial: each may render the whole body."""
+
+MOST_SENDINGS: Final = 50
+MOST_TEXT: Final = 1024 * 1024
+"""Bytes of all requests that one page shows."""
 
 BEFORE: Final = {"start": "what came before it", "ledger": "what is known now", "nothing": "nothing"}
 
@@ -58,10 +69,14 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 class Sending(Struct, frozen=True, kw_only=True):
-    """One delivery that there would be, as `dry-run` tells it, and as Slack would show it."""
+    """One delivery that there would be, as `dry-run` tells it, and as Slack would show it.
+
+    `cut`: nothing more of it is shown, since there is so much already.
+    """
 
     told: dict[str, Any]
     slack: Markup | None
+    cut: bool = False
 
 
 class Tried(Struct, frozen=True, kw_only=True):
@@ -77,6 +92,7 @@ class Tried(Struct, frozen=True, kw_only=True):
     verdicts: tuple[RuleVerdict, ...] = ()
     more_verdicts: int = 0
     sendings: tuple[Sending, ...] = ()
+    more_sendings: int = 0
 
 
 def playground_pages(store: Store, rulebook: Rulebook) -> Router:
@@ -105,7 +121,7 @@ def playground_pages(store: Store, rulebook: Rulebook) -> Router:
                 working.add_done_callback(lambda _: turn.release())
                 return await asyncio.shield(working)
         except TimeoutError:
-            return Tried(wrong=f"This takes longer than {SECONDS:.0f} seconds. Try fewer rules or a smaller body.")
+            return Tried(wrong=TOO_SLOW)
 
     def _page(request: AnyRequest, form: dict[str, str], tried: Tried | None) -> Response[Any]:
         offered = store.event_lines(EventFilter(), limit=EVENTS_OFFERED).items
@@ -155,17 +171,22 @@ def _try(store: Store, rulebook: Rulebook, form: dict[str, str]) -> Tried:
             return Tried(wrong=f"The {name} may have at most {longest:,} characters here.")
     start = _start(store, rulebook, form["start"])
     try:
-        loaded = rulebook.tried(form["rules"])
-    except RulesError as error:
-        lines = excerpts(error.problems, lambda _: form["rules"])
-        return Tried(problems=len(error.problems), places=lines)
-    try:
         event = decode(form["body"].encode(errors="replace"), start.source, start.at)
     except Unintelligible as error:
         return Tried(wrong=f"The body is no webhook body: {error.why}.")
     before = start.before() if form["before"] == "start" else ()
     known = _known(store, event) if form["before"] == "ledger" else None
-    return _tried(preview(loaded.ruleset, event, before, known), loaded)
+    try:
+        with within(SECONDS):
+            loaded = rulebook.tried(form["rules"])
+            if sum(len(rule.actions) for rule in loaded.ruleset.rules) > MOST_ACTIONS:
+                return Tried(wrong=f"The rules may have at most {MOST_ACTIONS} actions here.")
+            return _tried(preview(loaded.ruleset, event, before, known), loaded)
+    except OutOfTime:
+        return Tried(wrong=TOO_SLOW)
+    except RulesError as error:
+        lines = excerpts(error.problems, lambda _: form["rules"])
+        return Tried(problems=len(error.problems), places=lines)
 
 
 def _known(store: Store, event: Event) -> Ledger | None:
@@ -184,14 +205,20 @@ def _tried(result: Preview, loaded: Loaded) -> Tried:
         assumed=any(change.assumed for change in result.changes),
         verdicts=tuple(verdicts[:MOST_VERDICTS]),
         more_verdicts=max(0, len(verdicts) - MOST_VERDICTS),
-        sendings=tuple(
-            Sending(
-                told=one,
-                slack=slack_html(delivery.message) if isinstance(delivery.message, SlackMessage) else None,
-            )
-            for one, delivery in zip(told, result.plan.deliveries, strict=True)
-        ),
+        sendings=tuple(_sendings(told[:MOST_SENDINGS], result.plan.deliveries)),
+        more_sendings=max(0, len(told) - MOST_SENDINGS),
     )
+
+
+def _sendings(told: Sequence[dict[str, Any]], deliveries: Sequence[NewDelivery]) -> Iterator[Sending]:
+    left = MOST_TEXT
+    for one, delivery in zip(told, deliveries, strict=False):
+        left -= len(msgspec.json.encode(one["request"]))
+        if left < 0:
+            yield Sending(told=one | {"request": None}, slack=None, cut=True)
+        else:
+            message = delivery.message
+            yield Sending(told=one, slack=slack_html(message) if isinstance(message, SlackMessage) else None)
 
 
 def _text(body: bytes) -> str:
