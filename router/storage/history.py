@@ -218,7 +218,10 @@ def _of_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[Colum
     of_changes = firing_changes.join(changes, changes.c.id == firing_changes.c.change_id)
     if wanted.prompt is not None:  # a delivery of several changes is about each of their prompts
         about = of_changes.join(prompts, prompts.c.id == changes.c.prompt)
-        links.append(_Link(select(firing_changes.c.firing).select_from(about), prompts.c.name, wanted.prompt))
+        those = changes.c.prompt.in_(select(prompts.c.id).where(*named(prompts.c.name, wanted.prompt)))
+        firing = select(firing_changes.c.firing)
+        looked_up = firing.select_from(of_changes).where(those)
+        links.append(_Link(firing.select_from(about), prompts.c.name, wanted.prompt, looked_up))
     if wanted.label is not None:
         told = firing_changes.join(change_labels, change_labels.c.change_id == firing_changes.c.change_id)
         links.append(_Link(select(firing_changes.c.firing).select_from(told), change_labels.c.label, wanted.label))
@@ -232,11 +235,15 @@ def _of_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[Colum
 
 
 class _Link(Struct, frozen=True):
-    """What leads to a row: `path` selects its key where `column` is `wanted`, a name or a pattern."""
+    """What leads to a row: `path` selects its key where `column` is `wanted`, a name or a pattern.
+
+    `looked_up`: the same beginning with what is wanted, where a database would begin elsewhere.
+    """
 
     path: Select[tuple[Any]]
     column: Column[str]
     wanted: str
+    looked_up: Select[tuple[Any]] | None = None
 
 
 def _linked(connection: Connection, column: Column[Any], same: Column[Any], link: _Link) -> ColumnElement[bool]:
@@ -246,7 +253,7 @@ def _linked(connection: Connection, column: Column[Any], same: Column[Any], link
     know which is better: a page of a frequent label would begin with all of its history. Row by row the path begins at
     the row: the coalesce hides the name's own index, which SQLite would go through once for each row.
     """
-    looked_up = link.path.where(*named(link.column, link.wanted))
+    looked_up = link.path.where(*named(link.column, link.wanted)) if link.looked_up is None else link.looked_up
     few = connection.scalar(select(func.count()).select_from(looked_up.limit(_FEW + 1).subquery()))
     if few is not None and few <= _FEW:
         return column.in_(looked_up)
