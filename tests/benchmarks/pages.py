@@ -159,8 +159,9 @@ def age(url: str, copies: int) -> None:
         for number in range(1, copies):
             copy(connection, number, WEEK / copies)
         connection.execute(text(f"UPDATE deliveries SET {failed}"))
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("ANALYZE"))  # as autovacuum does in its time
+    if database.writes.dialect.name == "postgresql":
+        with database.writes.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))  # as autovacuum does in its time
     database.close()
 
 
