@@ -194,9 +194,9 @@ class RoutingLoop:
 
     async def _step(self) -> float:
         """Route what is due; return the seconds until something may be."""
-        ruleset = self._ruleset()
-        await self._remember(ruleset)
         waiting = await asyncio.to_thread(self._store.waiting)
+        ruleset = self._ruleset()  # after the look: what arrived after a reload is routed by its rules
+        await self._remember(ruleset)
         now = datetime.now(UTC)
         self._held = {name: self._held[name] for batch in waiting if (name := _name(batch)) in self._held}
         times = [(self._due(batch, ruleset), batch) for batch in waiting]

@@ -174,6 +174,7 @@ def test_another_address_is_found_when_the_first_is_lost(
             assert not tracebacks(router)
 
 
+@pytest.mark.long
 def test_an_address_that_leads_nowhere_is_left_for_another(
     tmp_path: Path, server: Server, database: str, receiver: Receiver
 ) -> None:

@@ -4,12 +4,14 @@ python -m tests.benchmarks.intake [--requests 20000] [--rounds 5]
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 
+from router.storage.store import Store
+from tests.benchmarks.drain import until
 from tests.benchmarks.processes import Server, module, router, rules
 from tests.benchmarks.table import Row, paired, run
 from tests.postgres import running_server
@@ -25,7 +27,13 @@ def rows(requests: int, rounds: int) -> Iterator[Row]:
 
         def against_bare(work: str, goal: str, settle: str, store: str | None) -> Row:
             ours, other, ratio, p99 = _compared(
-                bare, folder / work.replace(" ", "-"), rules(sink, settle), store, requests, rounds
+                bare,
+                folder / work.replace(" ", "-"),
+                rules(sink, settle),
+                store,
+                requests,
+                rounds,
+                at_rest=settle == "0s",
             )
             return Row(
                 work=f"durable intake, {work}",
@@ -46,15 +54,23 @@ def rows(requests: int, rounds: int) -> Iterator[Row]:
 
 
 def _compared(
-    bare: Server, folder: Path, rules: str, store: str | None, requests: int, rounds: int
+    bare: Server, folder: Path, rules: str, store: str | None, requests: int, rounds: int, *, at_rest: bool
 ) -> tuple[float, float, float, float]:
-    """Return our and the bare handler's requests per second, their ratio, and our p99."""
+    """Return our and the bare handler's requests per second, their ratio, and our p99. `at_rest`: a round begins when
+    everything that came of the one before is delivered.
+    """
     with router(folder, rules, store=store) as (url, _):
         ours = Server(url, requests=requests)
-        measured: Callable[[], float] = ours.load
-        measured()  # the first round warms up
+        ours.load()  # the first round warms up
         ours.loads.clear()
-        return (*paired(measured, bare.load, rounds), ours.p99)
+        with Store.open(store or f"sqlite:///{folder}/router.db") as reading:
+
+            def measured() -> float:
+                if at_rest:
+                    until(lambda: not (left := reading.backlog()).waiting and not left.queues)
+                return ours.load()
+
+            return (*paired(measured, bare.load, rounds), ours.p99)
 
 
 if __name__ == "__main__":

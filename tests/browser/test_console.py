@@ -238,9 +238,9 @@ def serious(page: Page) -> list[str]:
     for scheme, width, asked in looks:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.evaluate(
-            "Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => null)"
-        )  # colours fade
+        # scripts hear of another scheme with the next frame, and then colours fade
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))")
+        page.evaluate("Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => null)")
         found += [
             f"{scheme} {width} {wrong['id']}: {node['html']} {node['failureSummary']}"
             for wrong in Axe().run(page, options={"resultTypes": ["violations"], **asked}).response["violations"]
