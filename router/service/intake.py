@@ -126,8 +126,7 @@ class Intake:
             out = [place for place, result in enumerate(results) if isinstance(result, StoreUnavailable)]
             if spool is None or not out:
                 return results
-            self._why = str(results[out[0]])
-            log.error("the store does not answer; events go into the spool", error=self._why)
+            self._say_why(results[out[0]])
         else:
             results, out = [StoreUnavailable("spooling")] * len(events), list(range(len(events)))
         assert spool is not None
@@ -158,29 +157,40 @@ class Intake:
                 async with self._spooling:
                     oldest = await asyncio.to_thread(spool.oldest, DRAINED_AT_ONCE)
                     if not oldest:
-                        self._draining = None
+                        self._draining, self._why = None, ""
                         break
-                stored = await self._bring(oldest)
+                stored, refused = await self._bring(oldest)
                 await asyncio.wrap_future(spool.forget(stored))
                 moved += len(stored)
                 if stored:
                     self._drained()
-                if len(stored) < len(oldest):
+                if refused is not None:
+                    self._say_why(refused)
                     await asyncio.sleep(LOOK_AGAIN)
             except StoreUnavailable as error:
-                log.error("the spool cannot be read", error=str(error))
+                log.error("the spool cannot be drained", error=str(error))
                 await asyncio.sleep(LOOK_AGAIN)
         log.info("the spool is drained into the store", events=moved)
 
-    async def _bring(self, oldest: Sequence[Spooled]) -> list[Spooled]:
-        """Store those events. Return those that the store has now."""
+    async def _bring(self, oldest: Sequence[Spooled]) -> tuple[list[Spooled], StoreUnavailable | None]:
+        """Store those events. Return those that the store has now, and why it does not have the others."""
+        stored: list[Spooled] = []
+        refused: StoreUnavailable | None = None
         results = await asyncio.wrap_future(self._store.receive_all([one.event for one in oldest]))
-        stored = [one for one, result in zip(oldest, results, strict=True) if not isinstance(result, Exception)]
         for one, result in zip(oldest, results, strict=True):
-            if isinstance(result, Exception) and not isinstance(result, StoreUnavailable):
+            if isinstance(result, StoreUnavailable):
+                refused = result
+                continue
+            if isinstance(result, Exception):
                 await asyncio.wrap_future(self._store.receive(bare(one.event, result)))
-                stored.append(one)
-        return stored
+            stored.append(one)
+        return stored, refused
+
+    def _say_why(self, refused: Receipt | Exception) -> None:
+        """The reason may become another one: a server that did not answer comes back without a schema."""
+        if str(refused) != self._why:
+            self._why = str(refused)
+            log.error("the store does not answer; events go into the spool", error=self._why)
 
 
 def bare(event: NewEvent, error: Exception) -> NewEvent:

@@ -140,6 +140,29 @@ def test_a_service_starts_without_its_server_if_it_has_a_spool(
         assert not tracebacks(router)
 
 
+def test_a_server_that_comes_back_without_a_schema_is_waited_for(
+    tmp_path: Path, server: Server, database: str, receiver: Receiver
+) -> None:
+    server.stop()
+    try:
+        router = RunningRouter(tmp_path, rules(receiver), store=database)
+        router.start()
+        assert post(router, "before the server") == [202]
+    finally:
+        server.start()
+    try:
+        eventually(lambda: "db upgrade" in router.health()[1], "it says what is missing")
+        assert is_spooling(router)
+        assert post(router, "before the schema") == [202]
+        Store.open(database, migrate=True).close()
+        delivered(receiver, "before the server", "before the schema")
+        eventually(lambda: router.health() == (200, "ok"), "it works as usual")
+        assert stored(database) == ["before the server", "before the schema"]
+        assert not tracebacks(router)
+    finally:
+        router.stop()
+
+
 def test_lost_and_hanging_connections_are_survived(
     tmp_path: Path, server: Server, database: str, receiver: Receiver
 ) -> None:
