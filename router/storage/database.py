@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -194,9 +194,23 @@ def unavailable() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise StoreUnavailable(f"the store does not answer: {_first_line(error)}") from error
     except DatabaseError as error:
-        if error.connection_invalidated or type(error.orig) is sqlite3.DatabaseError:  # the latter: a damaged file
+        damaged = type(error.orig) is sqlite3.DatabaseError
+        if error.connection_invalidated or damaged or is_of_tables(error):
             raise StoreUnavailable(f"the store does not answer: {_first_line(error)}") from error
         raise
+
+
+def is_of_tables(error: DBAPIError) -> bool:
+    """Are PostgreSQL's tables not there, not as we left them, or not ours to use? Somebody will mend that.
+
+    SQLite calls it an OperationalError. https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    return sqlstate(error) in ("42P01", "42703", "42501", "3F000")
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """Return PostgreSQL's code of the error; of others, and where there is none, nothing."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def shown_url(url: str) -> str:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
-from router.storage.database import unavailable
+from router.storage.database import is_of_tables, sqlstate, unavailable
 from router.storage.errors import StoreUnavailable
 from router.storage.events import NewEvent, Receipt, receive
 
@@ -159,16 +159,14 @@ def _nested(connection: Connection) -> Iterator[Connection]:
 
 def _is_of_one(error: DBAPIError) -> bool:
     """Is it about what was to be written? Class 54: too long for PostgreSQL's indexes, for instance."""
-    return isinstance(error, IntegrityError | DataError | ProgrammingError) or _sqlstate(error).startswith("54")
+    if is_of_tables(error):
+        return False
+    return isinstance(error, IntegrityError | DataError | ProgrammingError) or sqlstate(error).startswith("54")
 
 
 def _is_deadlock(error: DBAPIError) -> bool:
     # replicas group their jobs differently, so that two groups can want each other's rows
-    return _sqlstate(error) in ("40P01", "40001")
-
-
-def _sqlstate(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
+    return sqlstate(error) in ("40P01", "40001")
 
 
 class _Unit(Protocol):

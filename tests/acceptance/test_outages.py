@@ -163,6 +163,22 @@ def test_a_server_that_comes_back_without_a_schema_is_waited_for(
         router.stop()
 
 
+def test_tables_that_somebody_took_away_are_waited_for(tmp_path: Path, database: str, receiver: Receiver) -> None:
+    with RunningRouter(tmp_path, rules(receiver), "--migrate", store=database) as router:
+        assert post(router, "before") == [202]
+        delivered(receiver, "before")
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("ALTER TABLE events RENAME TO elsewhere")
+            assert post(router, "during") == [202]
+            assert is_spooling(router)
+            assert "events" in router.health()[1]
+            connection.execute("ALTER TABLE elsewhere RENAME TO events")
+        delivered(receiver, "before", "during")
+        eventually(lambda: router.health() == (200, "ok"), "it is as before")
+        assert stored(database) == ["before", "during"]
+        assert not tracebacks(router)
+
+
 def test_lost_and_hanging_connections_are_survived(
     tmp_path: Path, server: Server, database: str, receiver: Receiver
 ) -> None:
