@@ -1,6 +1,6 @@
 """What Langfuse's API shows against what is known, case by case: the import, the comparison, when it is believed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -60,9 +60,11 @@ def imported(*rows: Row, before: datetime | None = None, fresh: datetime = NOT_F
     return absorb(EMPTY, shown(*rows), before=before, fresh=fresh)
 
 
-def found(known: Ledger, *rows: Row, updated: Listed | None = None) -> tuple[tuple[Difference, ...], list[Ask]]:
+def found(
+    known: Ledger, *rows: Row, updated: Listed | None = None, seen: Collection[str] = ()
+) -> tuple[tuple[Difference, ...], list[Ask]]:
     """Return what differs from these rows, and what was asked."""
-    reading = compare(known, listed(*rows) if rows else None, updated)
+    reading = compare(known, listed(*rows) if rows else None, updated, seen)
     asked: list[Ask] = []
     try:
         asks = next(reading)
@@ -204,6 +206,14 @@ def test_a_label_that_is_gone_is_looked_for_before_its_loss_is_believed() -> Non
 def test_a_number_that_is_used_again_is_a_deletion_and_a_creation() -> None:
     differences, _ = found(imported(V3, V4), V3, row(4, ["latest"], updated=40, id="other"))
     assert [(one.action, one.version_id) for one in differences] == [("deleted", "id-4"), ("created", "other")]
+
+
+def test_what_differed_before_is_read_again_when_it_is_not_updated_lately_any_more() -> None:
+    known = imported(row(3, updated=0), row(4, ["latest"], updated=30))
+    again = (row(3, updated=10, id="new"), row(4, ["latest"], updated=30))
+    once, _ = found(known, *again, updated=listed(*again))
+    assert [(one.action, one.version_id) for one in once] == [("deleted", "id-3"), ("created", "new")]
+    assert found(known, *again, seen=[one.version_id for one in once])[0] == once
 
 
 def test_a_version_known_only_by_an_update_was_created_unseen() -> None:

@@ -79,7 +79,7 @@ class Looker:
         known = self.receiver.ledger
         self.api.go_to(now)
         listed, updated = self.api.listed(), self.api.listed(self.looked_at - OVERLAP)
-        reading = compare(known, listed, updated)
+        reading = compare(known, listed, updated, self.seen)
         try:
             asks = next(reading)
             while True:

@@ -4,7 +4,7 @@
 versions show several moments; what one of them shows is true of its version at the time of its row.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -66,13 +66,16 @@ def absorb(known: Ledger, shown: Iterable[Event], *, before: datetime | None, fr
 # ---- the comparison
 
 
-def compare(known: Ledger, listed: Listed | None, updated: Listed | None = None) -> Reading:
+def compare(
+    known: Ledger, listed: Listed | None, updated: Listed | None = None, seen: Collection[str] = frozenset()
+) -> Reading:
     """Find out what differs of a prompt; nothing that is absent is believed without having been asked for itself.
 
     `listed`: what the list shows of the prompt (None: nothing), `updated`: the same of the versions that were updated
-    lately.
+    lately. `seen`: the ids of those versions that differed at the look before; the list may not show it a second time.
     """
     numbers, labels = _in_doubt(known, listed, updated)
+    numbers |= {fact.number for id, fact in known.versions.items() if id in seen and not fact.buried}
     shown: dict[int, Event | None] = {}
     asked: set[str] = set()
     asks = [*(Ask(version=number) for number in sorted(numbers)), *(Ask(label=label) for label in sorted(labels))]

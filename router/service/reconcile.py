@@ -320,7 +320,8 @@ class _Looking:
 
     async def _compare(self, known: Ledger, listed: Listed | None, updated: Listed | None) -> None:
         name = known.prompt.name
-        reading = compare(known, listed, updated)
+        before = self._before.get(name, {})
+        reading = compare(known, listed, updated, before)
         try:
             asks = next(reading)
             while True:
@@ -333,7 +334,6 @@ class _Looking:
             found: tuple[Difference, ...] = end.value
         if not found:
             return
-        before = self._before.get(name, {})
         if await asyncio.to_thread(self._is_busy, known):
             self._differs[name] = before
             return
