@@ -96,6 +96,16 @@ def test_an_api_key_that_is_written_out_is_a_warning() -> None:
     assert "sk-lf-1" not in warning
 
 
+def test_a_spool_beside_sqlite_is_a_warning() -> None:
+    """One file may serve a laptop and, by `serve --store`, the cluster."""
+    (warning,) = read(f'[store]\nspool = "/var/lib/spool.db"\n{HEAD}{LOG}{RULE}').warnings
+    assert (
+        str(warning)
+        == "rules.toml:2:1: store.spool: is used with PostgreSQL only: a SQLite store is on this machine anyway"
+    )
+    assert read(f'[store]\nurl = "postgresql://x"\nspool = "/var/lib/spool.db"\n{HEAD}{LOG}{RULE}').warnings == ()
+
+
 @pytest.mark.parametrize("text", ["500ms", "5s", "90s", "2m", "6h", "30d", "1500ms"])
 def test_a_duration_is_shown_as_it_is_written(text: str) -> None:
     source = read(f'{HEAD}expect_every = "{text}"\n{LOG}{RULE}').sources["prod"]
@@ -616,7 +626,6 @@ fallback = "yes"
         "rules.toml:6:1: server.admin_port: expected a port number from 0 to 65535, got 65536",
         'rules.toml:7:1: server.max_body: expected a size such as "20MiB", got "20Mbit"',
         "rules.toml:9:1: store.url: expected sqlite:///FILE or postgresql://user@host/db",
-        "rules.toml:10:1: store.spool: only for PostgreSQL; a SQLite store is on this machine anyway",
         "rules.toml:11:1: store.retention: expected a duration longer than 0",
         'rules.toml:12:1: sources.router: "router" is the router\'s own source; choose another name',
         "rules.toml:13:1: sources.router.secret: is an empty list",

@@ -147,7 +147,7 @@ def _settings(reader: Reader, name: str, keys: Keys, build: Callable[..., Settin
     if name == "server" and fields.get("admin_port") and fields["admin_port"] == fields.get("port", Server().port):
         reader.fault(("server", "admin_port"), "the same as `port`")
     if name == "store" and "spool" in fields and fields.get("url", StoreSettings().url).reveal().startswith("sqlite:"):
-        reader.fault(("store", "spool"), "only for PostgreSQL; a SQLite store is on this machine anyway")
+        reader.warn(("store", "spool"), "is used with PostgreSQL only: a SQLite store is on this machine anyway")
     return build(**fields)
 
 
