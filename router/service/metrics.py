@@ -12,7 +12,7 @@ from router.engine.ruleset import Ruleset
 from router.langfuse.signature import Reason
 from router.storage.records import Backlog, DestinationRecord
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4"  # to which Litestar adds the charset
 
 NOT_IN_FORCE: Final = "(not in force)"
 """Stands for every destination that the rules do not have: a templated `to` may come to anything."""

@@ -84,6 +84,8 @@ async def test_refusals_are_counted_and_an_unknown_source_makes_no_label(asked: 
     assert await told_of(asked, name="signature_failures_total", source="prod", reason="missing") == 1
     page = await asked.browser.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"})
     assert "nobody" not in page.text
+    # a parameter that is said twice makes it no media type, and Prometheus 3 scrapes nothing without one
+    assert page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 def test_destinations_that_the_rules_do_not_have_share_one_label() -> None:
