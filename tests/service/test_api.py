@@ -208,7 +208,9 @@ async def test_events_are_told_again_once_and_counted_first(told: Asked) -> None
         {"rule": "all", "to": "journal", "count": 1},
         {"rule": "promoted", "to": "team", "count": 1},
     ]
-    assert (await told.api.post("/events/promoted/replay", json={})).json() == counted | {"deliveries": [], "there": 2}
+    for unsaid in (b"", b"null", b"{}"):
+        answer = await told.api.post("/events/promoted/replay", content=unsaid)
+        assert answer.json() == counted | {"deliveries": [], "there": 2}
     told.slack.script = lambda _: Reply(body=b"ok")
     wanted = {"filter": {"prompt": "checkout/*"}, "rules": ["promoted"], "force": True}
     done = (await told.api.post("/events/replay", json=wanted)).json()
@@ -317,6 +319,7 @@ async def test_what_if_brings_nothing_in_from_outside(told: Asked) -> None:
 
 
 async def test_reconcile_says_why_it_cannot_look(asked: Asked) -> None:
+    assert "no source has an API" in (await asked.api.post("/reconcile")).json()["detail"]
     for given, word in (
         ({}, "no source has an API"),
         ({"source": "x"}, "no source named"),

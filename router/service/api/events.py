@@ -124,10 +124,10 @@ def events(store: Store, rulebook: Rulebook, acted: Callable[[], None], *, captu
         return Response(exported.text, media_type=MediaType.TEXT)
 
     @post("/{id:str}/replay", status_code=HTTPStatus.OK, responses=_REPLAY)
-    async def replay_event(id: EventId, data: JSONBody[Again], source: OfSource = "") -> Counted:
+    async def replay_event(id: EventId, data: JSONBody[Again | None] = None, source: OfSource = "") -> Counted:
         """Tell again what the event changed, as it was derived; deliveries that are there are left alone."""
         found = await asyncio.to_thread(_found, store, id, source)
-        return await replay(data, [found.event.seq])
+        return await replay(data or Again(), [found.event.seq])
 
     @post("/replay", status_code=HTTPStatus.OK, responses=_REPLAY)
     async def replay_events(data: JSONBody[AllAgain]) -> Counted:

@@ -29,10 +29,10 @@ def reconcile(reconcile_now: Callable[[str | None], Awaitable[list[Look]]]) -> R
         ),
         tags=["prompts"],
     )
-    async def reconcile_sources(data: JSONBody[Reconcile]) -> list[Any]:
+    async def reconcile_sources(data: JSONBody[Reconcile | None] = None) -> list[Any]:
         """Look at Langfuse now. What no webhook told becomes events like all others; answers when it was looked at."""
         try:
-            return [as_json(look) for look in await reconcile_now(data.source)]
+            return [as_json(look) for look in await reconcile_now(data.source if data else None)]
         except ApiUnavailable as error:
             raise refusal(HTTPStatus.BAD_GATEWAY, str(error)) from error
         except AlreadyLooking as error:
