@@ -9,11 +9,12 @@ import rich_click as click
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from router.cli.ask import ask_service
 from router.cli.options import Format, format_option, load_offline, print_json, rules_option, store_option, store_url_of
 from router.domain.counted import counted
 from router.domain.json import Json
 from router.service.baseline import Progress
-from router.service.control import NobodyThere, Question, ask, socket_beside
+from router.service.control import NobodyThere, Question
 
 
 @click.command()
@@ -27,14 +28,12 @@ def reconcile(rules_path: str, store_url: str | None, source: str | None, format
     The running service is asked to do it; where none runs, the command does it itself, and what it finds is routed
     when the service starts. What differs is told only when it was seen by two looks a minute apart.
     """
-    url = store_url_of(store_url, rules_path)
-    path = socket_beside(url)
     with _bar() as progress:
         try:
-            if path is None:
-                raise NobodyThere("there is no control socket beside this store")
-            result, served = ask(path, Question(command="reconcile", source=source), progress), True
+            result = ask_service(Question(command="reconcile", source=source), rules_path, store_url, progress)
+            served = True
         except NobodyThere:
+            url = store_url_of(store_url, rules_path)
             result, served = asyncio.run(_look(rules_path, url, source, progress)), False
     if format_ == "json":
         print_json(result)

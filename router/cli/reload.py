@@ -2,10 +2,10 @@
 
 import rich_click as click
 
-from router.cli.options import Format, format_option, print_json, rules_option, store_option, store_url_of
+from router.cli.ask import ask_service
+from router.cli.options import Format, format_option, print_json, rules_option, store_option
 from router.domain.counted import counted
-from router.domain.problem import RouterError
-from router.service.control import Question, ask, socket_beside
+from router.service.control import Question
 
 
 @click.command()
@@ -15,12 +15,9 @@ from router.service.control import Question, ask, socket_beside
 def reload(rules_path: str, store_url: str | None, format_: Format) -> None:
     """Let the running service read its rules file again, all or nothing, and say how that went.
 
-    It is asked through the control socket beside its SQLite store. Elsewhere send it SIGHUP.
+    It is asked through the control socket beside its SQLite store, else through the admin API of [server].
     """
-    path = socket_beside(store_url_of(store_url, rules_path))
-    if path is None:
-        raise RouterError("there is no control socket beside this store: send SIGHUP to the service")
-    result = ask(path, Question(command="reload"))
+    result = ask_service(Question(command="reload"), rules_path, store_url, lambda _done, _of: None)
     if format_ == "json":
         print_json(result)
     elif isinstance(result, dict):

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from router.domain.json import Json
 from router.domain.problem import RouterError
+from router.engine.rulesfile.spec import Server
 from router.service.baseline import Progress
 from router.storage.database import sqlite_file
 
@@ -28,6 +29,9 @@ LONGEST_PATH: Final = 100
 
 SECONDS: Final = 10.0
 """For a question to arrive whole."""
+
+
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- to be asked, not listened on
 
 
 class Question(Struct, frozen=True):
@@ -56,6 +60,11 @@ def socket_beside(store_url: str) -> Path | None:
         return None
     path = Path(f"{file.resolve()}.sock")
     return path if len(os.fsencode(path)) <= LONGEST_PATH else None
+
+
+def address_of(server: Server) -> tuple[str, int]:
+    """Return the host and port at which the service of this `[server]` answers those who look after it."""
+    return _ANY.get(server.host, server.host), server.port if server.admin_port is None else server.admin_port
 
 
 # ---- the service's side

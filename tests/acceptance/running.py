@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +32,12 @@ def eventually(look: Callable[[], T | bool | None], what: str, seconds: float = 
             return found  # type: ignore[return-value]  # a bool is returned as it is
         time.sleep(0.02)
     raise AssertionError(f"never happened within {seconds} s: {what}")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def command(

@@ -3,16 +3,17 @@
 import os
 import pty
 import re
-import socket
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
-from tests.acceptance.running import SECRET, RunningRouter, eventually
+from tests.acceptance.running import SECRET, RunningRouter, command, eventually, free_port
+from tests.langfuse_server import SECRET_KEY, LangfuseServer
 
 RULES = """
 [server]
@@ -49,9 +50,7 @@ def test_without_a_token_there_is_neither_api_nor_console(tmp_path: Path) -> Non
 
 
 def test_with_an_admin_port_they_are_only_there(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        admin = free.getsockname()[1]
+    admin = free_port()
     with RunningRouter(tmp_path, rules(f'admin_token = "{TOKEN}"\nadmin_port = {admin}')) as router:
         found = re.search(r"POST (http://\S+)/webhooks/prod", router.log.read_text())
         assert found
@@ -106,6 +105,33 @@ def answered(url: str, headers: dict[str, str]) -> httpx.Response | None:
         return httpx.get(url, headers=headers)
     except httpx.TransportError:
         return None
+
+
+def test_commands_go_through_the_api_where_there_is_no_control_socket(tmp_path: Path, database: str) -> None:
+    admin, env = free_port(), {"TOKEN": TOKEN, "LANGFUSE_SECRET_KEY": SECRET_KEY}
+    server = f'admin_port = {admin}\nadmin_token = "${{TOKEN}}"\n[store]\nurl = "{database}"'
+    with LangfuseServer(datetime.now(UTC)) as langfuse:
+        served = rules(server) + langfuse.api(every="1h")
+        with RunningRouter(tmp_path, served, "--migrate", env=env, store=database) as router:
+            router.rules.write_text(served.replace('name = "all"', 'name = "everything"'))
+            done = command("reload", folder=tmp_path, env=env)
+            assert done.stdout.startswith("reloaded rules.toml: 1 rule, digest "), done.stderr
+            looked = command("reconcile", "--source", "prod", folder=tmp_path, env=env)
+            assert looked.stdout == "prod: 0 prompts, 0 versions read\n  nothing was missed\n", looked.stderr
+            assert "no source named x" in refusal("reconcile", "--source", "x", folder=tmp_path, env=env)
+            (tmp_path / "before.toml").write_text(served)
+            asked = ("reload", "--rules", "before.toml")
+            assert "another admin_token" in refusal(*asked, folder=tmp_path, env=env | {"TOKEN": "another"})
+            router.rules.write_text(served.replace('"journal" }', '"journl" }'))
+            assert "rules.toml:16:14: rules[0].actions[0].to: " in refusal(*asked, folder=tmp_path, env=env)
+    assert f"no service listens on 127.0.0.1:{admin}" in refusal(*asked, folder=tmp_path, env=env)
+    assert "the admin_token of [server] is missing here" in refusal(*asked, folder=tmp_path, env={})
+
+
+def refusal(*arguments: str, folder: Path, env: dict[str, str]) -> str:
+    done = command(*arguments, folder=folder, env=env)
+    assert done.returncode == 1
+    return done.stderr
 
 
 def test_who_watches_does_not_hold_up_the_end(tmp_path: Path) -> None:

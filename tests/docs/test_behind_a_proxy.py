@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import msgspec
 import pytest
 
 from router.langfuse.signature import sign
-from tests.acceptance.running import SECRET, RunningRouter, eventually
+from tests.acceptance.running import SECRET, RunningRouter, eventually, free_port
 from tests.acceptance.test_intake import body
 from tests.docs.test_how_to import files_of
 
@@ -25,12 +24,6 @@ DOCKER: Final = Path(__file__).parents[2] / "deploy/docker"
 
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx (Debian package)")
 needs_caddy = pytest.mark.skipif(shutil.which("caddy") is None, reason="no caddy (Debian package)")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

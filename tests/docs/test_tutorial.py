@@ -17,8 +17,7 @@ from typing import Final
 import httpx
 
 from tests.acceptance.receivers import Receiver
-from tests.acceptance.running import eventually
-from tests.docs.test_behind_a_proxy import free_port
+from tests.acceptance.running import eventually, free_port
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/tutorial.md").read_text()
 BLOCK: Final = re.compile(r"(?:^<!-- ([^>]+) -->\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -15,13 +15,12 @@ from router.delivery.outcome import failure
 from router.domain.delivery import Accepted
 from router.domain.destination import Limits
 from router.engine.addresses import is_public
-from router.service.control import NobodyThere, connected_to, socket_beside
+from router.service.control import NobodyThere, address_of, connected_to, socket_beside
 from router.service.doctor.case import Case
 from router.service.doctor.finding import Finding
 
 LANGFUSE_PORTS: Final = {"http": 80, "https": 443}
 _ALLOW: Final = "LANGFUSE_WEBHOOK_WHITELISTED_HOST, …_IPS or …_IP_SEGMENTS"
-_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- to be asked, not listened on
 
 
 class _Ready(Struct, frozen=True):
@@ -31,9 +30,8 @@ class _Ready(Struct, frozen=True):
 
 async def service(case: Case) -> list[Finding]:
     """Return whether the service answers where the file says, and to commands."""
-    server, ours = case.loaded.file.server, case.loaded.ruleset.digest
-    host = _ANY.get(server.host, server.host)
-    port = server.admin_port or server.port
+    ours = case.loaded.ruleset.digest
+    host, port = address_of(case.loaded.file.server)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health/ready"
     try:
         reply = await _get(case, url)
