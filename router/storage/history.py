@@ -350,6 +350,7 @@ def _delivery(row: RowMapping) -> DeliveryRecord:
     of_prompt = row["name"] is not None
     return DeliveryRecord(
         seq=row["seq"],
+        id=row["key"],
         key=row["key"],
         firing=row["firing"],
         rule=row["rule"],

@@ -94,10 +94,12 @@ class Wait(Struct, frozen=True, kw_only=True):
 class DeliveryRecord(Struct, frozen=True, kw_only=True):
     """A delivery, without its message. `attempts` are those that count since it last began to wait.
 
-    `wait` None: it does not wait.
+    `id` is its `key`, by the name that whoever lists things and then asks for one looks for. `wait` None: it does not
+    wait.
     """
 
     seq: int
+    id: str
     key: str
     firing: str
     rule: str
