@@ -1,7 +1,7 @@
 """`deliveries`: what was sent, what waits, what was given up; and sending it again, or not."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import reduce
 from typing import Any
@@ -24,12 +24,18 @@ from router.cli.options import (
 )
 from router.cli.words import print_request, wait_words, when
 from router.domain.counted import counted
-from router.domain.delivery import DELIVERY_STATUSES, WAITING, DeliveryStatus
 from router.domain.json import Json
 from router.domain.problem import RouterError, RulesError
 from router.service.views import request_now
 from router.storage.deliveries import CANCELLABLE, RETRYABLE
-from router.storage.records import DeliveryDetail, DeliveryFilter, DeliveryRecord
+from router.storage.records import (
+    WANTED_STATUSES,
+    Chosen,
+    DeliveryDetail,
+    DeliveryFilter,
+    DeliveryRecord,
+    WantedStatus,
+)
 from router.storage.store import Store
 
 
@@ -65,7 +71,7 @@ def deliveries() -> None:
 @deliveries.command("list")
 @store_option
 @rules_option
-@click.option("--status", type=click.Choice(DELIVERY_STATUSES), help="Only deliveries in this state.")
+@click.option("--status", type=click.Choice(WANTED_STATUSES), help="Only deliveries in this state.")
 @filter_options
 @limit_option
 @cursor_option
@@ -73,7 +79,7 @@ def deliveries() -> None:
 def list_(
     store_url: str | None,
     rules_path: str,
-    status: DeliveryStatus | None,
+    status: WantedStatus | None,
     destination: str | None,
     rule: str | None,
     prompt: str | None,
@@ -145,7 +151,7 @@ def retry(**choice: Any) -> None:
     """
     _act(
         choice,
-        statuses=("dead",),
+        usual="dead",
         question="send {count} again?",
         act=lambda store, keys: store.retry(keys).result(),
         done="will be sent by the running service",
@@ -159,7 +165,7 @@ def cancel(**choice: Any) -> None:
     """End deliveries that wait, are dead or captured: by KEY, or all that a filter finds."""
     _act(
         choice,
-        statuses=WAITING,
+        usual="waiting",
         question="cancel {count}?",
         act=lambda store, keys: store.cancel(keys, "cancelled by hand").result(),
         done="cancelled",
@@ -172,7 +178,7 @@ def dismiss(**choice: Any) -> None:
     """Give dead deliveries up for good: by KEY, or all that a filter finds."""
     _act(
         choice,
-        statuses=("dead",),
+        usual="dead",
         question="dismiss {count}?",
         act=lambda store, keys: store.cancel(keys, "dismissed", only=("dead",)).result(),
         done="dismissed",
@@ -182,14 +188,14 @@ def dismiss(**choice: Any) -> None:
 def _act(
     choice: dict[str, Any],
     *,
-    statuses: tuple[DeliveryStatus, ...],
+    usual: WantedStatus,
     question: str,
     act: Callable[[Store, list[str]], list[str]],
     done: str,
 ) -> None:
     """Act on the deliveries of `choice` (what the options say): those named, or all that a filter finds.
 
-    A filter that says no status means those of `statuses`.
+    A filter that says no status means those that are `usual`.
     """
     filters = {name: choice[name] for name in ("destination", "rule", "prompt", "since")}
     status = choice.get("status")
@@ -197,12 +203,14 @@ def _act(
     if bool(choice["keys"]) == filtered:
         raise click.UsageError("give KEYs, or a filter such as --status or --destination, one of them")
     with open_store(choice["store_url"], choice["rules_path"]) as store:
-        keys = list(choice["keys"])
-        for wanted in ((status,) if status else statuses) if filtered else ():
-            keys += store.delivery_keys(DeliveryFilter(status=wanted, **filters))
+        wanted = DeliveryFilter(status=status or usual, **filters)
+        keys = store.delivery_keys(wanted) if filtered else list(choice["keys"])
         count = counted(len(keys), "delivery")
-        if filtered and keys and not confirmed(question.format(count=count), yes=choice["yes"]):
-            raise click.Abort
+        if filtered and keys:
+            if not choice["yes"]:
+                click.echo(_where(store.chosen(wanted)), err=True)
+            if not confirmed(question.format(count=count), yes=choice["yes"]):
+                raise click.Abort
         changed = act(store, keys)
         others = [(key, store.delivery(key)) for key in keys if key not in set(changed)]
     if choice["format_"] == "json":
@@ -212,6 +220,11 @@ def _act(
     for key, found in others:
         click.echo(f"{key}: {_state(found)}", err=True)
     sys.exit(1 if others else 0)
+
+
+def _where(found: Iterable[Chosen]) -> str:
+    """Return for which destinations they are, one a line."""
+    return "\n".join(f"  {one.count:>5}  {one.destination} ({one.type})" for one in found)
 
 
 def _state(found: DeliveryDetail | None) -> str:

@@ -9,14 +9,14 @@ import msgspec
 from msgspec import Struct
 
 from router.delivery.request import WrongDestination, shown
-from router.domain.delivery import WAITING, DeliveryStatus, Mode
+from router.domain.delivery import DeliveryStatus, Mode
 from router.domain.destination import AnyDestination
 from router.domain.json import Json, JsonObject
 from router.engine.rulesfile.spec import RuleSpec
 from router.service.rulebook import Rulebook
 from router.storage.activity import DestinationCount, RuleCount
 from router.storage.deliveries import CANCELLABLE, RETRYABLE
-from router.storage.records import DeliveryDetail, DeliveryFilter, DestinationRecord
+from router.storage.records import Chosen, DeliveryDetail, DeliveryFilter, DestinationRecord, WantedStatus
 from router.storage.store import Store
 
 COUNTED: Final = timedelta(days=7)
@@ -60,23 +60,33 @@ def request_now(found: DeliveryDetail, destinations: Mapping[str, AnyDestination
 class Act(Struct, frozen=True, kw_only=True):
     """Something that can be done to deliveries in one of the states `possible`.
 
-    A filter that says no status means those of `usual`.
+    A filter that says no status means those that are `usual`. `sends`: it does nothing to those without a message.
     """
 
     possible: tuple[DeliveryStatus, ...]
-    usual: tuple[DeliveryStatus, ...]
+    usual: WantedStatus
     do: Callable[[Store, Sequence[str]], Future[list[str]]]
+    sends: bool
 
-    def chosen(self, store: Store, wanted: DeliveryFilter) -> list[str]:
+    def keys(self, store: Store, wanted: DeliveryFilter) -> list[str]:
         """Return the keys of the deliveries that a filter matches and to which it can be done."""
-        statuses = self.usual if wanted.status is None else {wanted.status}.intersection(self.possible)
-        return [
-            key for status in statuses for key in store.delivery_keys(msgspec.structs.replace(wanted, status=status))
-        ]
+        return store.delivery_keys(self._meant(wanted), only=self.possible)
+
+    def chosen(self, store: Store, wanted: DeliveryFilter) -> tuple[Chosen, ...]:
+        """Count them by destination."""
+        return store.chosen(self._meant(wanted), only=self.possible)
+
+    def _meant(self, wanted: DeliveryFilter) -> DeliveryFilter:
+        return msgspec.structs.replace(wanted, status=wanted.status or self.usual)
 
 
-RETRY: Final = Act(possible=RETRYABLE, usual=("dead",), do=lambda store, keys: store.retry(keys))
-CANCEL: Final = Act(possible=CANCELLABLE, usual=WAITING, do=lambda store, keys: store.cancel(keys, "cancelled by hand"))
+RETRY: Final = Act(possible=RETRYABLE, usual="dead", do=lambda store, keys: store.retry(keys), sends=True)
+CANCEL: Final = Act(
+    possible=CANCELLABLE,
+    usual="waiting",
+    do=lambda store, keys: store.cancel(keys, "cancelled by hand"),
+    sends=False,
+)
 
 
 def rule_views(store: Store, rulebook: Rulebook, specs: Sequence[RuleSpec]) -> tuple[RuleView, ...]:

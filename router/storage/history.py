@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select
 
+from router.domain.delivery import DeliveryStatus
 from router.domain.event import PromptKey
 from router.domain.routing import ClauseVerdict, RuleVerdict
 from router.storage import changes as stored
@@ -20,6 +21,7 @@ from router.storage.records import (
     AttemptRecord,
     Backlog,
     ChangeRecord,
+    Chosen,
     DeliveryDetail,
     DeliveryFilter,
     DeliveryRecord,
@@ -36,6 +38,7 @@ from router.storage.statements import batched
 from router.storage.tables import (
     CHANGE_IS_HELD,
     DELIVERY_IS_OPEN,
+    DELIVERY_WAITS,
     EVENT_QUARANTINED,
     EVENT_WAITS,
     attempts,
@@ -110,10 +113,24 @@ def list_deliveries(
     return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
 
 
-def delivery_keys(connection: Connection, wanted: DeliveryFilter) -> list[str]:
-    """Return the keys of all such deliveries, the oldest first."""
-    query = select(deliveries.c.key).where(*_of_deliveries(connection, wanted))
+def delivery_keys(connection: Connection, wanted: DeliveryFilter, only: Sequence[DeliveryStatus]) -> list[str]:
+    """Return the keys of all such deliveries that are in one of the states `only`, the oldest first."""
+    query = select(deliveries.c.key).where(deliveries.c.status.in_(only), *_of_deliveries(connection, wanted))
     return list(connection.execute(query.order_by(deliveries.c.seq)).scalars())
+
+
+def chosen(connection: Connection, wanted: DeliveryFilter, only: Sequence[DeliveryStatus]) -> tuple[Chosen, ...]:
+    """Count the same deliveries by destination."""
+    query = (
+        select(deliveries.c.destination, deliveries.c.type, func.count(), func.count(deliveries.c.message))
+        .where(deliveries.c.status.in_(only), *_of_deliveries(connection, wanted))
+        .group_by(deliveries.c.destination, deliveries.c.type)
+        .order_by(deliveries.c.destination, deliveries.c.type)
+    )
+    return tuple(
+        Chosen(destination=destination, type=type_, count=count, empty=count - sendable)
+        for destination, type_, count, sendable in connection.execute(query)
+    )
 
 
 def event(connection: Connection, which: str | int, source: str | None) -> EventDetail | None:
@@ -207,11 +224,8 @@ def of_events(connection: Connection, wanted: EventFilter) -> list[ColumnElement
 
 def _of_deliveries(connection: Connection, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     conditions = [
-        *equal(
-            (deliveries.c.destination, wanted.destination),
-            (deliveries.c.status, wanted.status),
-            (deliveries.c.rule, wanted.rule),
-        ),
+        *equal((deliveries.c.destination, wanted.destination), (deliveries.c.rule, wanted.rule)),
+        *([DELIVERY_WAITS] if wanted.status == "waiting" else equal((deliveries.c.status, wanted.status))),
         *within(deliveries.c.created_at, wanted.since, wanted.until),
     ]
     links = []

@@ -1,12 +1,12 @@
 """What people see of the store: records of events and deliveries, and how much is under way."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Final, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
 from router.domain.change import Change
-from router.domain.delivery import DeliveryStatus, Mode
+from router.domain.delivery import DELIVERY_STATUSES, DeliveryStatus, Mode
 from router.domain.event import Action, EventStatus, Origin, PromptKey
 from router.domain.ledger import Ledger
 from router.domain.message import DestinationType, Message
@@ -16,6 +16,10 @@ from router.storage.changes import Facts
 T = TypeVar("T")
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 """A time with its zone."""
+
+WantedStatus: TypeAlias = DeliveryStatus | Literal["waiting"]
+WANTED_STATUSES: Final[tuple[WantedStatus, ...]] = ("waiting", *DELIVERY_STATUSES)
+"""States that deliveries can be asked for by; those that are pending or retrying are waiting."""
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -50,7 +54,7 @@ class DeliveryFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     destination: str | None = None
-    status: DeliveryStatus | None = None
+    status: WantedStatus | None = None
     rule: str | None = None
     prompt: str | None = None
     source: str | None = None
@@ -118,6 +122,15 @@ class DeliveryRecord(Struct, frozen=True, kw_only=True):
     lease_until: datetime | None
     attempts: int
     wait: Wait | None
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """How many of the deliveries that somebody chose are for a destination; `empty` of them have no message."""
+
+    destination: str
+    type: DestinationType
+    count: int
+    empty: int
 
 
 class DestinationRecord(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import select
 
 from router.domain.change import Change
-from router.domain.delivery import Claim, DeliveryStatus, Thread
+from router.domain.delivery import DELIVERY_STATUSES, Claim, DeliveryStatus, Thread
 from router.domain.event import Content, Event, PromptKey
 from router.domain.ledger import Ledger, Occurred
 from router.domain.message import DestinationType
@@ -49,6 +49,7 @@ from router.storage.held import Held, Telling, Window
 from router.storage.looks import Progress
 from router.storage.records import (
     Backlog,
+    Chosen,
     DeliveryDetail,
     DeliveryFilter,
     DeliveryRecord,
@@ -420,10 +421,17 @@ class Store:
         with self._database.read() as connection:
             return history.list_deliveries(connection, wanted, limit, cursor)
 
-    def delivery_keys(self, wanted: DeliveryFilter) -> list[str]:
-        """Return the keys of all such deliveries, the oldest first."""
+    def delivery_keys(self, wanted: DeliveryFilter, *, only: Sequence[DeliveryStatus] = DELIVERY_STATUSES) -> list[str]:
+        """Return the keys of all such deliveries that are in one of the states `only`, the oldest first."""
         with self._database.read() as connection:
-            return history.delivery_keys(connection, wanted)
+            return history.delivery_keys(connection, wanted, only)
+
+    def chosen(
+        self, wanted: DeliveryFilter, *, only: Sequence[DeliveryStatus] = DELIVERY_STATUSES
+    ) -> tuple[Chosen, ...]:
+        """Count the same deliveries by destination."""
+        with self._database.read() as connection:
+            return history.chosen(connection, wanted, only)
 
     def destinations(self) -> list[DestinationRecord]:
         """Return the destinations that the rules have or something waits for, and what holds them back."""

@@ -109,9 +109,11 @@ class Asked:
         answer = await self.browser.post("/login", data={"token": TOKEN, "_csrf_token": csrf})
         assert answer.status_code == 303
 
+    async def page(self, path: str) -> str:
+        return (await self.browser.get(path)).text
+
     async def csrf(self, path: str = "/") -> str:
-        text = (await self.browser.get(path)).text
-        return text.partition('name="_csrf_token" value="')[2].partition('"')[0]
+        return (await self.page(path)).partition('name="_csrf_token" value="')[2].partition('"')[0]
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = 30) -> T:

@@ -271,6 +271,18 @@ async def test_filters_find_and_an_empty_list_says_so(told: Asked) -> None:
     assert "No deliveries that fit" in (await told.browser.get("/deliveries?status=cancelled")).text
 
 
+async def test_what_waits_leads_to_a_list_of_just_that(told: Asked) -> None:
+    told.slack.script = lambda _: Reply(status=503)
+    await told.post("again", "updated", id="v2", version=2, labels=["production"], updatedAt="2026-11-24T10:10:00.000Z")
+    retrying = await told.delivery("promoted", "retrying")
+    await told.log_in()
+    tile = re.search(r'<a href="(/deliveries\?status=[a-z]+)"><b>(\d+)</b> deliveries waiting', await told.page("/"))
+    assert tile is not None
+    assert tile.groups() == ("/deliveries?status=waiting", "1")
+    assert re.findall(r'id="delivery-(\d+)"', await told.page(tile[1])) == [str(retrying.seq)]
+    assert "Give up all waiting ones: 1 delivery" in await told.page("/deliveries/all/cancel?status=waiting")
+
+
 # ---- acting
 
 
@@ -340,6 +352,8 @@ async def test_many_are_counted_before_they_are_sent(told: Asked) -> None:
     await told.log_in()
     asking = await told.browser.get("/deliveries/all/retry?status=dead&destination=team")
     assert "Send all dead ones again: 1 delivery" in asking.text
+    where = re.findall(r'<td><a href="([^"]+)">team</a>.*?class="status (\w+)".*?>(\d+)<', asking.text, re.DOTALL)
+    assert where == [("/deliveries?status=dead&amp;destination=team", "ready", "1")]
     told.slack.script = None
     form = {"_csrf_token": await told.csrf(), "status": "dead", "destination": "team"}
     done = await told.browser.post("/deliveries/all/retry", data=form)

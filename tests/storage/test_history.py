@@ -5,15 +5,27 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from router.domain.delivery import Answer, Rejected
+from router.domain.delivery import Answer, Rejected, Retry
 from router.domain.event import PromptKey, User
 from router.domain.routing import Firing, Routing, RuleVerdict, SettledEvent
 from router.storage import history
 from router.storage.filters import NoCursor
-from router.storage.records import DeliveryFilter, EventFilter, PromptFilter
+from router.storage.records import Chosen, DeliveryFilter, EventFilter, PromptFilter
 from router.storage.store import Store
 from tests.acceptance.test_intake import body
-from tests.storage.make import KEY, NOW, change, claim_all, delivery, end, full_ledger, new_event, routing, single_event
+from tests.storage.make import (
+    KEY,
+    NOW,
+    change,
+    claim_all,
+    delivery,
+    end,
+    enqueue,
+    full_ledger,
+    new_event,
+    routing,
+    single_event,
+)
 
 BODY = msgspec.json.encode(body("e"))
 
@@ -75,6 +87,23 @@ def test_deliveries_are_found_by_what_led_to_them(told: Store, few: int, monkeyp
     assert keys(told, source="dev") == []
     assert told.delivery_keys(DeliveryFilter(rule="promoted", status="pending")) == ["k-1", "k-3"]
     assert told.delivery_keys(DeliveryFilter(status="dead")) == []
+
+
+def test_those_that_wait_are_found_and_counted_by_where_they_go(told: Store) -> None:
+    claims = {claim.key: claim for claim in claim_all(told)}
+    end(told, claims["k-1"], Answer(outcome=Retry("busy")), final="retrying")
+    waiting = DeliveryFilter(status="waiting")
+    assert keys(told, status="waiting") == ["k-2", "k-1"], "k-3 is being sent"
+    assert told.delivery_keys(waiting, only=("retrying", "dead")) == ["k-1"]
+    assert [(one.destination, one.count) for one in told.chosen(waiting)] == [("ci", 1), ("team", 1)]
+    assert told.chosen(DeliveryFilter(), only=("sending",)) == (
+        Chosen(destination="team", type="log", count=1, empty=0),
+    )
+
+
+def test_what_has_no_message_is_counted_apart(store: Store) -> None:
+    enqueue(store, delivery("k-1"), delivery("k-2", action="b", message=None))
+    assert store.chosen(DeliveryFilter()) == (Chosen(destination="team", type="log", count=2, empty=1),)
 
 
 def test_a_star_in_a_prompts_name_stands_for_anything_and_nothing_else_does(store: Store) -> None:

@@ -10,7 +10,6 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
-from router.domain.delivery import DeliveryStatus
 from router.domain.json import Json
 from router.service.api.parameters import DEFAULT_LIMIT, Cursor, Limit, PromptName, Since, Until, moment
 from router.service.problems import documented, refusal
@@ -23,6 +22,7 @@ from router.storage.records import (
     DeliveryRecord,
     EventRecord,
     Page,
+    WantedStatus,
 )
 from router.storage.store import Store
 
@@ -56,7 +56,7 @@ def deliveries(store: Store, rulebook: Rulebook, acted: Callable[[], None]) -> R
     @get("/", sync_to_thread=True, responses=documented(HTTPStatus.BAD_REQUEST))
     def list_deliveries(
         destination: FromQuery[str] = "",
-        status: FromQuery[DeliveryStatus | None] = None,
+        status: FromQuery[WantedStatus | None] = None,
         rule: FromQuery[str] = "",
         prompt: PromptName = "",
         source: Annotated[str, QueryParameter(description="The source of the events.")] = "",
@@ -120,7 +120,7 @@ def deliveries(store: Store, rulebook: Rulebook, acted: Callable[[], None]) -> R
         return await act_on_all(data, CANCEL)
 
     async def act_on_all(data: Bulk, act: Act) -> Acted:
-        keys = await asyncio.to_thread(act.chosen, store, data.filter)
+        keys = await asyncio.to_thread(act.keys, store, data.filter)
         if data.dry_run:
             return Acted(matched=len(keys), changed=0)
         done = await asyncio.wrap_future(act.do(store, keys))

@@ -9,15 +9,15 @@ from urllib.parse import urlencode
 from litestar import Response, Router, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, URLEncodedBody
+from msgspec import Struct
 
-from router.domain.delivery import DELIVERY_STATUSES
-from router.domain.message import EmailMessage, SlackMessage
+from router.domain.message import DestinationType, EmailMessage, SlackMessage
 from router.service.console.events import PERIODS, loosely, since
 from router.service.console.page import AnyRequest, page, see_other
 from router.service.console.slack import slack_html
 from router.service.rulebook import Rulebook
-from router.service.views import CANCEL, RETRY, request_now
-from router.storage.records import DeliveryDetail, DeliveryFilter
+from router.service.views import CANCEL, RETRY, Act, request_now
+from router.storage.records import WANTED_STATUSES, DeliveryDetail, DeliveryFilter, DestinationRecord
 from router.storage.store import Store
 
 MAIL_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -25,6 +25,20 @@ MAIL_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; im
 
 
 ACTS: Final = {"retry": RETRY, "cancel": CANCEL}
+
+
+class Bound(Struct, frozen=True, kw_only=True):
+    """How many of those that somebody acts on are for one destination, how that is (None: gone), and their list.
+
+    `empty`: so many beside them have no message that could be sent.
+    """
+
+    name: str
+    type: DestinationType
+    count: int
+    empty: int
+    line: DestinationRecord | None
+    query: str
 
 
 def delivery_pages(store: Store, rulebook: Rulebook, acted: Callable[[], None]) -> Router:
@@ -63,12 +77,12 @@ def delivery_pages(store: Store, rulebook: Rulebook, acted: Callable[[], None]) 
             first=not cursor,
             live=live != "off" and not cursor,
             done=done,
-            statuses=DELIVERY_STATUSES,
+            statuses=WANTED_STATUSES,
             rules=[rule.name for rule in ruleset.rules],
             destinations=list(ruleset.destinations),
             sources=list(ruleset.sources),
             periods=list(PERIODS),
-            acts=[name for name, act in ACTS.items() if not status or status in act.possible],
+            acts=[name for name, act in ACTS.items() if status in ("", act.usual, *act.possible)],
         )
 
     @get("/{key:str}", sync_to_thread=True)
@@ -112,13 +126,15 @@ def delivery_pages(store: Store, rulebook: Rulebook, acted: Callable[[], None]) 
         chosen = _chosen(dict(request.query_params))
         if name not in ACTS:
             raise NotFoundException()
-        keys = ACTS[name].chosen(store, _filter(chosen))
+        bound = _bound(store, ACTS[name], chosen)
         return page(
             request,
             "bulk.html",
             act=name,
             status=chosen.get("status", ""),
-            count_=len(keys),
+            bound=bound,
+            count_=sum(one.count for one in bound),
+            empty=sum(one.empty for one in bound),
             chosen=chosen,
             query=urlencode(chosen),
         )
@@ -128,7 +144,7 @@ def delivery_pages(store: Store, rulebook: Rulebook, acted: Callable[[], None]) 
         chosen = _chosen(data)
         if name not in ACTS:
             raise NotFoundException()
-        keys = await asyncio.to_thread(ACTS[name].chosen, store, _filter(chosen))
+        keys = await asyncio.to_thread(ACTS[name].keys, store, _filter(chosen))
         done = await asyncio.wrap_future(ACTS[name].do(store, keys))
         acted()
         return see_other(f"/deliveries?{urlencode({**chosen, 'done': f'{name}-{len(done)}'})}")
@@ -145,7 +161,7 @@ def _chosen(given: dict[str, str]) -> dict[str, str]:
 
 def _filter(chosen: dict[str, str]) -> DeliveryFilter:
     return DeliveryFilter(
-        status=next((status for status in DELIVERY_STATUSES if status == chosen.get("status")), None),
+        status=next((status for status in WANTED_STATUSES if status == chosen.get("status")), None),
         destination=chosen.get("destination") or None,
         rule=chosen.get("rule") or None,
         prompt=loosely(chosen.get("prompt", "")),
@@ -153,6 +169,23 @@ def _filter(chosen: dict[str, str]) -> DeliveryFilter:
         source=chosen.get("source") or None,
         since=since(chosen.get("period", "")),
     )
+
+
+def _bound(store: Store, act: Act, chosen: dict[str, str]) -> list[Bound]:
+    lines = {(line.name, line.type): line for line in store.destinations()}
+    of_status = chosen | {"status": chosen.get("status") or act.usual}
+    return [
+        Bound(
+            name=one.destination,
+            type=one.type,
+            count=one.count - empty,
+            empty=empty,
+            line=lines.get((one.destination, one.type)),
+            query=urlencode(of_status | {"destination": one.destination}),
+        )
+        for one in act.chosen(store, _filter(chosen))
+        for empty in [one.empty if act.sends else 0]
+    ]
 
 
 def _found(store: Store, key: str) -> DeliveryDetail:

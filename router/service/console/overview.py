@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from router.domain.delivery import WAITING
 from router.service.console.page import AnyRequest, page
 from router.service.views import destination_views
 from router.storage.activity import SourceCount
@@ -34,7 +35,7 @@ def overview_page(service: "Service") -> HTTPRouteHandler:
         now = datetime.now(UTC)
         hours = store.hours(now - SHOWN, now)
         backlog = store.backlog()
-        waiting = [queue for queue in backlog.queues if queue.status != "dead"]
+        waiting = [queue for queue in backlog.queues if queue.status in WAITING]
         dead = store.deliveries(DeliveryFilter(status="dead"), limit=DEAD_SHOWN)
         return page(
             request,
@@ -50,7 +51,6 @@ def overview_page(service: "Service") -> HTTPRouteHandler:
             ).decode(),
             backlog=backlog,
             waiting=sum(queue.count for queue in waiting),
-            waiting_most=max(waiting, key=lambda queue: queue.count).status if waiting else "pending",
             oldest=max((queue.oldest for queue in waiting), default=None),
             dead=dead.items,
             dead_count=sum(queue.count for queue in backlog.queues if queue.status == "dead"),
