@@ -200,6 +200,25 @@ def test_latest_goes_to_the_highest_remaining_version_when_all_are_known() -> No
     assert sorted(change.versions_left for change in acted_on(derived) if change.versions_left is not None) == [1, 2]
 
 
+def left(derived: Derivation) -> list[int | None]:
+    return [change.versions_left for change in acted_on(derived) if change.action == "deleted"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_deletions_of_one_batch_are_counted_down(order: int) -> None:
+    versions = [prompt_event("created", n, ["latest"], updated=n) for n in (1, 2, 3)]
+    deletions = [prompt_event("deleted", n, ["latest"] * (n == 3), updated=n, sent=50) for n in (1, 2, 3)]
+    assert left(derive(after(versions), deletions[::order])) == [2, 1, 0]
+
+
+def test_how_many_are_left_is_not_said_of_a_prompt_that_is_not_known_whole() -> None:
+    unknown = [prompt_event("deleted", n, ["latest"] * (n == 3), updated=n, sent=50) for n in (1, 2, 3)]
+    assert left(derive(after(), unknown[:1])) == [None], "a second version may have been there before"
+    assert left(derive(after(), unknown)) == [None, None, 0], "none was above the one that held latest"
+    seen = after([prompt_event("updated", 1, ["staging"], updated=1)])
+    assert left(derive(seen, unknown[:1])) == [None]
+
+
 def test_a_reused_number_is_another_version() -> None:
     known = after(
         [prompt_event("created", 1, ["latest"], updated=0, version_id="old")],

@@ -255,9 +255,15 @@ class _Fold:
         return [version for version in self.versions.values() if not version.buried]
 
     def complete(self) -> bool:
-        """Return whether every version ever made is known: Langfuse numbers them 1, 2, 3, …"""
+        """Return whether every version ever made is known: Langfuse numbers them 1, 2, 3, …
+
+        Above the highest that is known there are none if it was created when somebody listened, or held `latest`.
+        """
         numbers = {version.number for version in self.versions.values()}
-        return bool(numbers) and numbers == set(range(1, max(numbers) + 1))
+        if not numbers or numbers != set(range(1, max(numbers) + 1)):
+            return False
+        highest = [version for version in self.versions.values() if version.number == max(numbers)]
+        return any(version.created or LATEST in (version.labels or ()) for version in highest)
 
     def tags_in_force(self) -> frozenset[str] | None:
         if self.tags is None:
