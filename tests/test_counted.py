@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain.counted import counted
+from router.domain.counted import counted, form
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,4 @@ from router.domain.counted import counted
 )
 def test_one_is_one(number: int, noun: str, said: str) -> None:
     assert counted(number, noun) == said
+    assert said.endswith(form(number, noun))

@@ -14,6 +14,7 @@ from rich.text import Text
 from router.cli.words import why
 from router.delivery.request import shown
 from router.domain.change import Change
+from router.domain.counted import counted
 from router.domain.event import Event
 from router.domain.json import Json
 from router.domain.message import EmailMessage, LogMessage, Message, SlackMessage
@@ -127,7 +128,7 @@ class Account:
             style = {"+": "green", "-": "red"}.get(line[:1], "")
             self._line(Text.assemble(("│ ", "dim"), (line, style)), 11, cut=True)
         if len(lines) > LINES_SHOWN:
-            self._line(Text(f"│ … {len(lines) - LINES_SHOWN} more lines", "dim"), 11)
+            self._line(Text(f"│ … {counted(len(lines) - LINES_SHOWN, 'more line')}", "dim"), 11)
 
     def _message(self, message: Message, delivery: DeliveryRecord) -> Iterator[str]:
         """Yield a message in short."""
@@ -166,11 +167,12 @@ class Account:
     # ---- all of it
 
     def _sum_up(self, things: int) -> None:
-        self._line(Text(f"{things} things were done, {self._outcomes.total()} webhooks arrived:", "bold"), 0)
+        done, arrived = counted(things, "thing"), counted(self._outcomes.total(), "webhook")
+        self._line(Text(f"{done} done, {arrived} arrived:", "bold"), 0)
         for outcome, (words, style) in OUTCOMES.items():
             if count := self._outcomes[outcome]:
                 self._line(Text.assemble((f"{count:>4} ", style), words), 0)
-        self._line(Text(f"{self._messages.total()} messages were made and kept, none was sent:", "bold"), 0)
+        self._line(Text(f"{counted(self._messages.total(), 'message')} made and kept, none sent:", "bold"), 0)
         for (destination, type), count in sorted(self._messages.items()):
             self._line(Text.assemble((f"{count:>4} ", "blue bold"), f"to {destination} ({type})"), 0)
 

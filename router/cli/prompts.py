@@ -15,6 +15,7 @@ from router.cli.options import (
 )
 from router.cli.replay import replay_prompts
 from router.cli.words import facts_line, when
+from router.domain.counted import counted
 from router.domain.ledger import Ledger, VersionFact
 from router.domain.problem import RouterError
 from router.engine.ledger import labels_held, tags_now
@@ -140,7 +141,7 @@ def _show(found: PromptDetail) -> None:
     for version in versions[:MOST_VERSIONS_SHOWN]:
         click.echo(f"  v{version.number:<4} {_version_line(ledger, version)}")
     if len(versions) > MOST_VERSIONS_SHOWN:
-        click.echo(f"  … and {len(versions) - MOST_VERSIONS_SHOWN} older ones")
+        click.echo(f"  … and {counted(len(versions) - MOST_VERSIONS_SHOWN, 'older one')}")
     click.secho("what changed", bold=True)
     for change in found.changes:
         click.echo(f"  {when(change.happened_at)}  {facts_line(change)}{_by(change)}")

@@ -79,7 +79,8 @@ def _print(look: dict[str, Json], *, served: bool) -> None:
         click.echo(f"  missed: {change['what']}")
     if look["waiting"]:
         again = "the service looks again in a minute" if served else "look again in a minute"
-        click.echo(f"  {look['waiting']} versions differ and are left to their webhooks for now; {again}")
+        differ = counted(int(str(look["waiting"])), "version")
+        click.echo(f"  left to their webhooks for now, though they differ: {differ}; {again}")
     if not missed and not look["waiting"]:
         click.echo("  nothing was missed")
     elif missed and not served:

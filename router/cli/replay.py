@@ -124,13 +124,13 @@ def _act(
         if format_ == "text":
             _print(found, "would be made" if dry_run or not yes else "to be made")
         if not (dry_run or nothing):
-            if not confirmed(f"make and send {found.made + found.released}?", yes=yes):
+            if not confirmed(f"make and send {counted(found.made + found.released, 'delivery')}?", yes=yes):
                 raise click.Abort
             store.save_ruleset(loaded.ruleset.digest, loaded.ruleset.text).result()
             found = carry_out(store, plans(store, telling, now), now)
             if format_ == "text":
-                click.echo(f"{found.made} made, {found.released} captured ones let go; ", nl=False)
-                click.echo("the running service sends them" + _superseded(found))
+                made, released = counted(found.made, "delivery"), counted(found.released, "captured one")
+                click.echo(f"{made} made, {released} let go; the running service sends them{_superseded(found)}")
     if format_ == "json":
         print_json({**msgspec.structs.asdict(found), "made": found.made, "dry_run": dry_run})
 
@@ -141,13 +141,13 @@ def _print(found: Counted, verb: str) -> None:
     for planned in found.deliveries:
         click.echo(f"  + {planned.count:>5}  {planned.rule} → {planned.to}")
     for number, words in (
-        (found.released, "were captured and will be sent, as they are"),
-        (found.there, "are there and stay as they are (--force makes them once more)"),
-        (found.held, "changes are held back and told by their rule when it is time"),
+        (found.released, "captured before, and sent as is"),
+        (found.there, "there already, and left alone (--force makes it once more)"),
+        (found.held, "held back, and told by the rule when it is time"),
     ):
         if number:
             click.echo(f"    {number:>5}  {words}")
 
 
 def _superseded(found: Counted) -> str:
-    return f"; {found.superseded} of them are cancelled: there is a newer one" if found.superseded else ""
+    return f"; cancelled, since there is a newer one: {found.superseded}" if found.superseded else ""

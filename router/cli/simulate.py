@@ -150,7 +150,7 @@ class Report:
         if self.switched_off:
             yield (
                 "  five executions in a row failed: Langfuse would switch the automation off now, "
-                f"so {self.unsent} webhooks were not sent"
+                f"so it did not get {counted(self.unsent, 'more webhook')}"
             )
 
     def as_json(self, scenario: str) -> dict[str, object]:

@@ -57,8 +57,7 @@ def what_if(
     counts = found.counts
     come = counted(counts["come"], "delivery")
     click.secho(f"{counted(found.changes, 'change')} since {when(wanted.since)}", bold=True)
-    click.echo(f"  {come} would come, {counts['go']} go, {counts['differ']} differ; ", nl=False)
-    click.echo(f"{counts['same']} stay as they are")
+    click.echo(f"  {come} would come, {counts['go']} go, {counts['differ']} differ; the same: {counts['same']}")
     for (rule, kind), count in sorted(found.by_rule.items()):
         click.echo(f"  {_MARKS[kind][0]} {count:>5}  {rule}")
     for difference in found.kept:

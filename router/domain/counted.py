@@ -2,7 +2,12 @@
 
 
 def counted(number: int, noun: str) -> str:
-    """Return `1 delivery`, `2,000 deliveries`. Of `noun` the last word is put into the plural."""
+    """Return `1 delivery`, `2,000 deliveries`."""
+    return f"{number:,} {form(number, noun)}"
+
+
+def form(number: int, noun: str) -> str:
+    """Return the noun as it stands after the number: of several words the last one is put into the plural."""
     if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

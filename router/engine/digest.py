@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from router.domain.change import Change
+from router.domain.counted import counted
 from router.domain.destination import ContentShown
 from router.engine.context import Setting, Told
 from router.engine.summary import Summary, headlines, one_line, summary_of, warnings
@@ -99,11 +100,11 @@ def digest_of(told: Sequence[Told], setting: Setting, shown: ContentShown) -> Di
 def _title(told: Sequence[Told]) -> str:
     names = {one.change.prompt for one in told}
     if None in names:
-        return f"{len(told)} changes" if len(names) > 1 else f"{len(told)} events"
+        return counted(len(told), "change" if len(names) > 1 else "event")
     if len(names) > 1:
         return f"{len(told)} changes to {len(names)} prompts"
     (key,) = names
-    return f"{len(told)} changes to {one_line(key.name) if key else ''}"
+    return f"{counted(len(told), 'change')} to {one_line(key.name) if key else ''}"
 
 
 def _statement(entry: _Entry) -> str:

@@ -55,20 +55,23 @@ class DestinationCount(Struct, frozen=True, kw_only=True):
 
 
 def hours(connection: Connection, since: datetime, until: datetime) -> tuple[Hour, ...]:
-    """Return every hour from that of `since` to that of `until`, also those in which nothing happened."""
+    """Return every hour from that of `since` to that of `until`, also those in which nothing happened.
+
+    Of the first one only what happened since: together they count what a list since then shows.
+    """
     first, last = to_ms(since) // _HOUR, to_ms(until) // _HOUR
     found = {number: Hour(at=from_ms(number * _HOUR)) for number in range(first, last + 1)}
     of_ours = events.c.source == ROUTER_SOURCE
     for number, troubles, count in connection.execute(
         select(events.c.received_at // _AN_HOUR, of_ours, func.count())
-        .where(events.c.received_at >= first * _HOUR)
+        .where(events.c.received_at >= to_ms(since))
         .group_by(events.c.received_at // _AN_HOUR, of_ours)
     ):
         if number in found:
             found[number] = structs.replace(found[number], **{"troubles" if troubles else "events": count})
     for number, status, count in connection.execute(
         select(deliveries.c.ended_at // _AN_HOUR, deliveries.c.status, func.count())
-        .where(deliveries.c.ended_at >= first * _HOUR, deliveries.c.status.in_(("delivered", "dead")))
+        .where(deliveries.c.ended_at >= to_ms(since), deliveries.c.status.in_(("delivered", "dead")))
         .group_by(deliveries.c.ended_at // _AN_HOUR, deliveries.c.status)
     ):
         if number in found:

@@ -106,7 +106,7 @@ def test_what_no_webhook_told_is_found_named_and_delivered(tmp_path: Path, serve
         lost = server.langfuse.set_labels(NAME, 2, ["production"], by=ANN)
         first = command("reconcile", folder=tmp_path)
         assert first.returncode == 0, first.stderr
-        assert "2 versions differ and are left to their webhooks for now" in first.stdout
+        assert "left to their webhooks for now, though they differ: 2 versions" in first.stdout
         a_minute_passes(router)
         second = command("reconcile", "--format", "json", folder=tmp_path)
         (look,) = json.loads(second.stdout)

@@ -46,9 +46,9 @@ def test_the_demo_tells_the_story(tmp_path: Path) -> None:
         "15:04  Ann puts checkout/cart v4 into production again",
         "updated   checkout/cart: production moved v3 → v4 (Ann)",
         "→ oncall (email)          project-notifications",
-        "11 things were done, 41 webhooks arrived:",
+        "11 things done, 41 webhooks arrived:",
         "13 told something new",
-        "29 messages were made and kept, none was sent:",
+        "29 messages made and kept, none sent:",
     ):
         assert line in story, f"{line!r} is not told, or not in its place:\n{ended.stdout}"
     assert "duplicate" in ended.stdout

@@ -59,7 +59,7 @@ def test_what_a_rule_missed_is_sent_once(router: RunningRouter, sink: Receiver) 
     assert counted["deliveries"] == [{"rule": "late", "to": "catalogue", "count": 1}]
     assert (counted["there"], counted["made"], counted["dry_run"]) == (1, 1, True)
     assert len(router.deliveries()) == 1
-    assert "1 made" in run(router, "events", "replay", "--prompt", "checkout/*", "--yes")
+    assert "1 delivery made" in run(router, "events", "replay", "--prompt", "checkout/*", "--yes")
     eventually(lambda: len(sink.arrived) == 2, "it is sent")
     assert sink.arrived[1].json == {"late": "webhook"}
     assert "0 deliveries" in run(router, "events", "replay", "e1", "--yes")
@@ -71,7 +71,7 @@ def test_what_a_rule_missed_is_sent_once(router: RunningRouter, sink: Receiver) 
 
 
 def test_a_rule_is_told_what_is(router: RunningRouter, sink: Receiver) -> None:
-    assert "1 made" in run(router, "prompts", "replay", "--rule", "late", "--yes")
+    assert "1 delivery made" in run(router, "prompts", "replay", "--rule", "late", "--yes")
     eventually(lambda: len(sink.arrived) == 2, "it is sent")
     assert sink.arrived[1].json == {"late": "backfill"}
     assert "0 deliveries" in run(router, "prompts", "replay", "--rule", "late", "--yes")

@@ -86,7 +86,7 @@ def test_what_if_counts_what_would_come_go_and_differ(router: RunningRouter, tmp
     arguments = ("what-if", str(tmp_path / "new.toml"))
     shown = command(*arguments, folder=router.folder, env=router.env)
     assert shown.returncode == 0, shown.stderr
-    assert "2 deliveries would come, 2 go, 1 differ; 0 stay as they are" in shown.stdout
+    assert "2 deliveries would come, 2 go, 1 differ; the same: 0" in shown.stdout
     assert '-  "text": "checkout/cart v2"' in shown.stdout
     assert '+  "text": "checkout/cart version 2"' in shown.stdout
     as_json = json.loads(command(*arguments, "--format", "json", folder=router.folder, env=router.env).stdout)
@@ -97,7 +97,7 @@ def test_what_if_counts_what_would_come_go_and_differ(router: RunningRouter, tmp
 
 def test_what_if_of_the_same_rules_is_no_difference(router: RunningRouter) -> None:
     shown = command("what-if", "rules.toml", folder=router.folder, env=router.env)
-    assert "0 deliveries would come, 0 go, 0 differ; 3 stay as they are" in shown.stdout
+    assert "0 deliveries would come, 0 go, 0 differ; the same: 3" in shown.stdout
     wrong = command("what-if", "nowhere.toml", folder=router.folder, env=router.env)
     assert wrong.returncode == 1
     assert "nowhere.toml: cannot be read" in wrong.stderr

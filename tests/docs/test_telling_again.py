@@ -63,7 +63,7 @@ def deliveries(folder: Path) -> list[DeliveryRecord]:
 def test_it_is_sent_again_once_or_as_often_as_one_wants(folder: Path) -> None:
     ran = follow("send-it-again.md", folder, {})
     assert ran[2][1] == texts_of("send-it-again.md")[0]
-    assert ran[3][1].endswith("3 made, 0 captured ones let go; the running service sends them\n")
+    assert ran[3][1].endswith("3 deliveries made, 0 captured ones let go; the running service sends them\n")
     assert len(deliveries(folder)) == 6, "three, and by force three more"
 
 

@@ -276,7 +276,7 @@ async def test_what_waits_leads_to_a_list_of_just_that(told: Asked) -> None:
     await told.post("again", "updated", id="v2", version=2, labels=["production"], updatedAt="2026-11-24T10:10:00.000Z")
     retrying = await told.delivery("promoted", "retrying")
     await told.log_in()
-    tile = re.search(r'<a href="(/deliveries\?status=[a-z]+)"><b>(\d+)</b> deliveries waiting', await told.page("/"))
+    tile = re.search(r'<a href="(/deliveries\?status=[a-z]+)"><b>(\d+)</b> delivery waiting', await told.page("/"))
     assert tile is not None
     assert tile.groups() == ("/deliveries?status=waiting", "1")
     assert re.findall(r'id="delivery-(\d+)"', await told.page(tile[1])) == [str(retrying.seq)]

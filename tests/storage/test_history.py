@@ -181,6 +181,8 @@ def test_what_happened_is_counted_by_the_hour(told: Store) -> None:
     hours = told.hours(NOW, NOW + timedelta(hours=4))
     assert [hour.events for hour in hours] == [0, 1, 1, 1, 1]
     assert hours[0].at == NOW.replace(minute=0, second=0, microsecond=0)
+    later = told.hours(NOW + timedelta(hours=2, minutes=1), NOW + timedelta(hours=4))
+    assert [hour.events for hour in later] == [0, 1, 1], "what a list of the same time shows"
     ended = told.delivery(one.key)
     assert ended is not None
     assert ended.delivery.ended_at is not None

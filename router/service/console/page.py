@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.response import Redirect
 from litestar.template.base import csrf_token
 
-from router.domain.counted import counted
+from router.domain.counted import counted, form
 from router.domain.json import Json
 
 AnyRequest: TypeAlias = Request[Any, Any, State]
@@ -103,7 +103,7 @@ def _environment() -> Environment:
     )
     environment.tests["ahead_of"] = is_ahead
     environment.filters.update(
-        ago=ago, duration=duration, moment=moment, compact=compact, pretty=pretty, cut=cut, count=counted
+        ago=ago, duration=duration, moment=moment, compact=compact, pretty=pretty, cut=cut, count=counted, noun=form
     )
     return environment
 
