@@ -1,6 +1,7 @@
 """Single attempts over real sockets."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from router.delivery.client import Clients
+from router.delivery.outcome import failure, slack_outcome, smtp_outcome
 from router.delivery.send import send
-from router.domain.delivery import Accepted, Answer, Refused
+from router.domain.delivery import Accepted, Answer, Refused, Rejected, Retry
 from router.domain.destination import HttpDestination, Limits
 from router.domain.message import HttpMessage, JsonBody
 from router.domain.text import Text
@@ -116,3 +118,13 @@ async def test_redirects_are_not_followed(receiver: Receiver) -> None:
         answer = await attempt(destination(receiver), clients)
     assert answer.status == 307
     assert len(receiver.arrived) == 1
+
+
+def test_what_others_say_can_stand_within_a_sentence() -> None:
+    certificate = ssl.SSLCertVerificationError()
+    certificate.verify_message = "IP address mismatch, certificate is not valid for '127.0.0.1'."
+    assert failure(certificate) == Retry("TLS: IP address mismatch, certificate is not valid for '127.0.0.1'")
+    assert smtp_outcome(550, "5.1.1 No such user.\r\nGo away.") == Rejected("SMTP 550 5.1.1 No such user. Go away")
+    assert slack_outcome(400, {}, "invalid_blocks.\n", datetime.now(UTC)) == Rejected(
+        "HTTP 400 Bad Request: invalid_blocks"
+    )

@@ -141,7 +141,7 @@ def slack_outcome(status: int, headers: Mapping[str, str], body: str, now: datet
     Source: https://api.slack.com/messaging/webhooks#handling_errors.
     """
     outcome = outcome_of(status, headers, now)
-    word = body.strip()
+    word = _phrase(body)
     if isinstance(outcome, Refused | Rejected) and word:
         reason = f"{outcome.reason}: {word}"
         return Refused(reason) if isinstance(outcome, Refused) else Rejected(reason)
@@ -202,7 +202,7 @@ def failure(error: Exception) -> Outcome:
             case AddressRefused():
                 return Refused(str(cause))
             case ssl.SSLCertVerificationError() if said := getattr(cause, "verify_message", ""):
-                return Retry(f"TLS: {said}")  # aiohttp's own kind says nothing, its cause does
+                return Retry(f"TLS: {_phrase(said)}")  # aiohttp's own kind says nothing, its cause does
             case aiohttp.ClientConnectorCertificateError():
                 pass
             case ssl.SSLError():
@@ -233,7 +233,7 @@ def _by_kind(error: Exception) -> Outcome:
         case aiosmtplib.SMTPConnectError() | OSError():
             return Retry("cannot connect")
         case aiosmtplib.SMTPException():
-            return Retry(f"SMTP: {' '.join(str(error).split())}")  # such as that it knows no STARTTLS
+            return Retry(f"SMTP: {_phrase(str(error))}")  # such as that it knows no STARTTLS
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return Refused("the address of the destination cannot be used")
         case _:
@@ -242,10 +242,15 @@ def _by_kind(error: Exception) -> Outcome:
 
 def smtp_outcome(code: int, message: str) -> Outcome:
     """Classify an SMTP reply: 4xx may pass, a failed log-in refuses everybody, other 5xx are final (RFC 5321, 4.2)."""
-    said = f"SMTP {code} {' '.join(message.split())}"
+    said = f"SMTP {code} {_phrase(message)}"
     if code in _SMTP_AUTHENTICATION:
         return Refused(said)
     return Retry(said) if 400 <= code < 500 else Rejected(said)
+
+
+def _phrase(said: str) -> str:
+    """Return what somebody else says so that a sentence can go on after it."""
+    return " ".join(said.split()).rstrip(".")
 
 
 def reason_word(answer: Answer) -> str:
