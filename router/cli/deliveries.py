@@ -123,7 +123,7 @@ def show(key: str, store_url: str | None, rules_path: str, format_: Format) -> N
     delivery = found.delivery
     click.secho(f"delivery {delivery.key}: {delivery.status}", bold=True)
     for name, value in (
-        ("rule", f"{delivery.rule} ({delivery.mode})"),
+        ("rule", f"{delivery.rule} actions[{delivery.position}] ({delivery.mode})"),
         ("to", f"{delivery.destination} ({delivery.type})"),
         ("prompt", delivery.prompt.name if delivery.prompt else ""),
         ("created", when(delivery.created_at)),

@@ -131,7 +131,7 @@ def _print(result: Preview, ruleset: Ruleset, *, nothing_known: bool) -> None:
         notes += _waits(firing, event.received_at)
         click.echo()
         click.secho(
-            f"→ {delivery.destination} ({delivery.type}) by {delivery.rule}, action {delivery.position}"
+            f"→ {delivery.destination} ({delivery.type}) by {delivery.rule}, actions[{delivery.position}]"
             + (f" ({'; '.join(notes)})" if notes else "")
         )
         if delivery.message is None:
