@@ -10,6 +10,7 @@ import rich_click as click
 
 from router.cli.options import (
     Format,
+    choice_option,
     confirmed,
     cursor_option,
     format_option,
@@ -53,7 +54,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def act_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command act on deliveries by KEY, or on all that a filter finds."""
     options = (
-        click.argument("keys", nargs=-1),
+        click.argument("keys", nargs=-1, metavar="[KEY]..."),
         filter_options,
         click.option("--yes", is_flag=True, help="Do not ask."),
         store_option,
@@ -71,7 +72,7 @@ def deliveries() -> None:
 @deliveries.command("list")
 @store_option
 @rules_option
-@click.option("--status", type=click.Choice(WANTED_STATUSES), help="Only deliveries in this state.")
+@choice_option("--status", WANTED_STATUSES, "Only deliveries in this state")
 @filter_options
 @limit_option
 @cursor_option
@@ -142,7 +143,7 @@ def show(key: str, store_url: str | None, rules_path: str, format_: Format) -> N
 
 
 @deliveries.command()
-@click.option("--status", type=click.Choice(RETRYABLE), help="Which of those a filter finds (dead).")
+@choice_option("--status", RETRYABLE, "Which of those a filter finds; default: dead")
 @act_options
 def retry(**choice: Any) -> None:
     """Send deliveries that are dead, captured or wait for a next attempt now: by KEY, or all that a filter finds.
@@ -159,7 +160,7 @@ def retry(**choice: Any) -> None:
 
 
 @deliveries.command()
-@click.option("--status", type=click.Choice(CANCELLABLE), help="Which of those a filter finds (all that wait).")
+@choice_option("--status", CANCELLABLE, "Which of those a filter finds; default: all that wait")
 @act_options
 def cancel(**choice: Any) -> None:
     """End deliveries that wait, are dead or captured: by KEY, or all that a filter finds."""

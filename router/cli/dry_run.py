@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from router.cli.options import Format, format_option, load_offline, print_json, rules_option
+from router.cli.options import Format, Moment, format_option, load_offline, print_json, rules_option
 from router.cli.words import clause_lines, print_request, when
 from router.delivery.client import Clients
 from router.delivery.send import send
@@ -21,6 +21,7 @@ from router.engine.explain import nearest_first
 from router.engine.firing import due_at
 from router.engine.preview import Preview, only_rule, preview
 from router.engine.ruleset import Ruleset
+from router.engine.suggest import suggestion
 from router.engine.summary import summary_of
 from router.langfuse.wire import Unintelligible, decode
 from router.service.dry_run import as_json, request, span
@@ -36,7 +37,7 @@ from router.storage.store import Store
 @click.option("--previous", multiple=True, metavar="BODY", help="Bodies that came before, in order; may be repeated.")
 @click.option("--store", "store_url", metavar="URL", help="Take what is known from this store's ledger.")
 @click.option("--source", "source_name", metavar="NAME", help="The source it comes from; default: the first.")
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"]), help="When it arrives.")
+@click.option("--at", type=Moment(), metavar="TIME", help="When it arrives; default: now.")
 @click.option("--expect", multiple=True, metavar="RULE", help="Exit 1 unless this rule fires; may be repeated.")
 @click.option("--send", "send_it", is_flag=True, help="Really send the messages of live rules.")
 @format_option
@@ -58,13 +59,14 @@ def dry_run(
     """
     loaded = load(rules_path, Disk(), missing="error") if send_it else load_offline(rules_path)
     ruleset = loaded.ruleset
+    rules = {rule.name for rule in ruleset.rules}
     for name in (rule_name, *expect):
-        if name is not None and name not in {rule.name for rule in ruleset.rules}:
-            raise click.UsageError(f"no rule named {name!r} in {rules_path}")
+        if name is not None and name not in rules:
+            raise click.UsageError(f'no rule "{name}" in {rules_path}{suggestion(name, rules)}')
     if source_name is not None and source_name not in ruleset.sources:
-        raise click.UsageError(f"no source named {source_name!r} in {rules_path}")
+        raise click.UsageError(f'no source "{source_name}" in {rules_path}{suggestion(source_name, ruleset.sources)}')
     source = source_name or next(iter(ruleset.sources))
-    now = (at if at is None or at.tzinfo else at.replace(tzinfo=UTC)) or datetime.now(UTC)
+    now = at or datetime.now(UTC)
     event = _read(body, source, now)
     earlier = [_read(path, source, now) for path in previous]
     result = preview(ruleset, event, earlier, _known(store_url, event))

@@ -1,12 +1,12 @@
 """`events`: what arrived, and what became of it."""
 
-import sys
 from datetime import datetime
 
 import rich_click as click
 
 from router.cli.options import (
     Format,
+    choice_option,
     cursor_option,
     format_option,
     limit_option,
@@ -33,7 +33,7 @@ def events() -> None:
 @events.command("list")
 @store_option
 @rules_option
-@click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only events in this state.")
+@choice_option("--status", EVENT_STATUSES, "Only events in this state")
 @click.option("--prompt", metavar="NAME", help="Only events of this prompt.")
 @limit_option
 @cursor_option
@@ -121,7 +121,7 @@ def export(id: str, store_url: str | None, rules_path: str, test: bool, redact: 
         if found is None:
             raise RouterError(f"no event {id} in the store")
         if not test:
-            sys.stdout.buffer.write(found.body)
+            click.echo(found.body, nl=False)
             return
         exported = as_test(store, load_offline(rules_path).ruleset, found, redacted=redact)
     click.echo(exported.text)

@@ -1,6 +1,7 @@
 """The command line. Commands are imported when they are called: the framework alone takes a second to import."""
 
 import importlib
+import io
 import sys
 from typing import Final
 
@@ -45,6 +46,10 @@ class _Commands(click.RichGroup):
         return command
 
 
+@click.command_panel("Operate", commands=["doctor", "send-test", "reload", "reconcile", "db"])
+@click.command_panel("Look and act", commands=["explain", "events", "deliveries", "prompts"])
+@click.command_panel("Rules", commands=["check", "sample", "dry-run", "test", "what-if", "simulate", "schema"])
+@click.command_panel("Begin", commands=["demo", "init", "serve"])
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="langfuse-router")
 def cli() -> None:
@@ -56,6 +61,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; what the user can act on is told in plain lines, never as a traceback or a box."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal can show an arrow
     try:
         sys.exit(cli(prog_name="langfuse-router", standalone_mode=False) or 0)
     except NoArgsIsHelpError as error:
@@ -69,7 +77,10 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
         sys.exit(1)
-    except click.Abort:
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            click.echo("interrupted", err=True)
+            sys.exit(130)
         click.echo("nothing was changed", err=True)
         sys.exit(1)
     except RulesError as error:
@@ -82,3 +93,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"error: {error.filename}: {error.strerror}", err=True)
+        sys.exit(1)

@@ -1,7 +1,7 @@
 """What several commands take and print."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Record = TypeVar("Record")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 rules_option = click.option(
     "--rules", "rules_path", default="rules.toml", show_default=True, metavar="FILE", help="The rules file."
@@ -29,30 +30,48 @@ store_option = click.option(
     "--store", "store_url", metavar="URL", help="The store, e.g. sqlite:///router.db; default: that of the rules file."
 )
 
-limit_option = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+limit_option = click.option(
+    "--limit", metavar="N", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
+)
 cursor_option = click.option("--cursor", metavar="CURSOR", help="Go on where the last page ended.")
 
 Format = Literal["text", "json"]
 
 
-class Since(click.ParamType[datetime]):
-    """A moment: how long ago (`2h`), or a time of ISO 8601, in UTC if it does not say."""
+def choice_option(name: str, choices: Sequence[str], what: str) -> Callable[[Decorated], Decorated]:
+    """Return an option with its choices in the help text, where long lists are broken between words."""
+    metavar = name.removeprefix("--").upper()
+    return click.option(name, type=click.Choice(choices), metavar=metavar, help=f"{what}: {', '.join(choices)}.")
 
-    name = "since"
+
+class Moment(click.ParamType[datetime]):
+    """A time of ISO 8601, in UTC if it does not say."""
+
+    name = "time"
+    wanted = "a time such as 2026-11-23T10:00"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
         try:
-            ago: timedelta = DURATION.read(value)  # type: ignore[assignment]  # what a duration's kind reads
-            return datetime.now(UTC) - ago
-        except Unfit:
-            pass
-        try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f'{value!r} is neither a duration such as "2h" nor a time such as 2026-11-23T10:00', param, ctx)
+            self.fail(f"expected {self.wanted}, got {value!r}", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Since(Moment):
+    """A moment, or how long ago that was (`2h`)."""
+
+    name = "since"
+    wanted = 'a duration such as "2h", or a time such as 2026-11-23T10:00'
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            ago: timedelta = DURATION.read(value)  # type: ignore[assignment]  # what a duration's kind reads
+        except Unfit:
+            return super().convert(value, param, ctx)
+        return datetime.now(UTC) - ago
 
 
 since_option = click.option("--since", type=Since(), metavar="WHEN", help="Only what came since: 2h, or a time.")
@@ -91,8 +110,8 @@ def progress_bar() -> "Progress":
 
 
 def print_json(value: Any) -> None:
-    encoded = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    click.echo(encoded.decode())
+    # as bytes: JSON is UTF-8, whatever the terminal's encoding
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
@@ -101,7 +120,10 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on; say --yes")
-    return click.confirm(question, err=True)
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        return False
 
 
 def print_page(page: Page[Record], line: Callable[[Record], str], nothing: str) -> None:

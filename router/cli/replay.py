@@ -44,7 +44,7 @@ def act_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("replay")
-@click.argument("ids", nargs=-1)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--rule", "rules", multiple=True, metavar="NAME", help="Tell only this rule; may be repeated.")
 @click.option("--prompt", metavar="NAME", help="Only events of such prompts; * stands for any characters.")
 @click.option("--source", metavar="NAME", help="Only events of this source.")

@@ -26,14 +26,24 @@ REFUSALS_SHOWN: Final = 5
 
 @click.command()
 @click.argument("scenario", type=click.Choice([*SCENARIOS, LIST]), metavar="SCENARIO")
-@click.option("--url", help="The webhook's URL, e.g. http://127.0.0.1:8787/webhooks/prod.")
+@click.option("--url", metavar="URL", help="The webhook's URL, e.g. http://127.0.0.1:8787/webhooks/prod.")
 @click.option(
-    "--secret", envvar="LANGFUSE_WEBHOOK_SECRET", help="What to sign with; default: $LANGFUSE_WEBHOOK_SECRET."
+    "--secret",
+    metavar="SECRET",
+    envvar="LANGFUSE_WEBHOOK_SECRET",
+    help="What to sign with; default: $LANGFUSE_WEBHOOK_SECRET.",
 )
 @click.option("--shuffle", is_flag=True, help="What is sent together arrives in any order.")
 @click.option("--duplicates", is_flag=True, help="Two automations with the same URL, and some webhooks sent twice.")
-@click.option("--prompts", type=click.IntRange(1, 100_000), help="How many prompts, where a scenario takes any number.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many webhooks a second.")
+@click.option(
+    "--prompts",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    help="How many prompts, where a scenario takes any number.",
+)
+@click.option(
+    "--rate", metavar="R", type=click.FloatRange(min=0, min_open=True), help="At most so many webhooks a second."
+)
 @format_option
 def simulate(
     scenario: str,
