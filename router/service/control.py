@@ -151,7 +151,8 @@ def connected_to(path: Path) -> socket.socket:
         connection.connect(str(path))
     except OSError as error:
         connection.close()
-        raise NobodyThere(f"no service listens on {path}: {os.strerror(error.errno or 0)}") from error
+        why = "is `serve` running?" if isinstance(error, FileNotFoundError | ConnectionRefusedError) else error.strerror
+        raise NobodyThere(f"no service listens on {path}: {why}") from error
     return connection
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import resource
 import signal
 import socket
@@ -48,9 +47,7 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise PortInUse(
-            f"cannot listen on {host}:{port}: {os.strerror(error.errno) if error.errno else error}"
-        ) from error
+        raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
 
 class BoundedServer(uvicorn.Server):

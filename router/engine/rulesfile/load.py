@@ -96,7 +96,9 @@ def read_rules(path: str, outside: Outside, *, missing: MissingIs) -> RulesFile:
     try:
         text = outside.read(path)
     except (OSError, ValueError) as error:
-        raise refusal(Place(path), f"cannot be read: {why(error)}") from error
+        nothing_yet = path == "rules.toml" and isinstance(error, FileNotFoundError)
+        hint = "; `langfuse-router init` writes a first one" if nothing_yet else ""
+        raise refusal(Place(path), f"cannot be read: {why(error)}{hint}") from error
     return _read(Reader(parse(path, text), outside, missing))
 
 
