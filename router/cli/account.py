@@ -33,10 +33,10 @@ LINES_SHOWN: Final = 10
 OUTCOMES: Final = {
     "told": ("told something new", "bold green"),
     "other half": ("the other half of a move", "green"),
-    "quiet": ("showed nothing new", "dim"),
-    "duplicate": ("showed what another one had shown", "yellow"),
-    "again": ("the very same again", "yellow"),
-    "stale": ("overtaken by newer ones", "magenta"),
+    "quiet": ("quiet: showed nothing new", "dim"),
+    "duplicate": ("duplicate: showed what another one had shown", "yellow"),
+    "again": ("again: the very same", "yellow"),
+    "stale": ("stale: overtaken by newer ones", "magenta"),
 }
 
 
