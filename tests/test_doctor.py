@@ -2,10 +2,11 @@
 
 import json
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -342,6 +343,15 @@ def test_a_store_that_is_not_there_damaged_or_of_a_newer_program(doctor: Doctor)
     assert about(doctor.findings(f"{SOURCE}\n{LOG}"), "store")[0] == ("ok", f"{file}: none yet, `serve` makes it")
     file.write_bytes(b"this is no database" * 100)
     assert about(doctor.findings(f"{SOURCE}\n{LOG}"), "store") == [("fault", f"{file}: file is not a database")]
+
+
+def test_the_schema_is_the_one_of_the_store_not_of_the_program(doctor: Doctor) -> None:
+    """After the way back from a release that only adds they differ."""
+    file = doctor.folder / "router.db"
+    Store.open(f"sqlite:///{file}", migrate=True).close()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE router_schema SET version_num = '1.9'")
+    assert about(doctor.findings(f"{SOURCE}\n{LOG}"), "store")[0] == ("ok", f"{file}: takes writes, schema 1.9")
 
 
 def test_the_command_tells_all_at_once_and_its_status_says_whether_there_is_a_fault(tmp_path: Path) -> None:

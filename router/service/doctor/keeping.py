@@ -8,7 +8,7 @@ from typing import Final
 
 from router.service.doctor.case import Case
 from router.service.doctor.finding import Finding, Level
-from router.storage.database import SCHEMA, shown_url, sqlite_file
+from router.storage.database import shown_url, sqlite_file
 from router.storage.errors import StoreError
 
 LITTLE: Final = 2**30
@@ -32,9 +32,10 @@ async def store(case: Case) -> list[Finding]:
         found = await case.store()
         assert found is not None
         await asyncio.to_thread(found.check_writable)
+        schema = await asyncio.to_thread(found.schema_version)
     except StoreError as error:
         return [Finding(level="fault", where="store", place=place, what=str(error))]
-    fine = Finding(level="ok", where="store", what=f"{shown_url(case.url)}: takes writes, schema {SCHEMA}")
+    fine = Finding(level="ok", where="store", what=f"{file or shown_url(case.url)}: takes writes, schema {schema}")
     return [fine, *(() if file is None else _room(file.parent))]
 
 
