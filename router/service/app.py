@@ -42,7 +42,7 @@ from router.service.routing import RoutingLoop
 from router.service.rulebook import Rulebook
 from router.service.silence import Silence
 from router.service.troubles import Troubles
-from router.service.webhook import webhook
+from router.service.webhook import Webhooks
 from router.storage.deliveries import GivenUp
 from router.storage.errors import StoreUnavailable
 from router.storage.held import Telling
@@ -108,6 +108,14 @@ class Service:
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)
         self.replicas = Replicas(store, self.routing.wake, self.worker.wake, self.live.tell)
+        self.webhooks = Webhooks(
+            self.intake.keep if tracing is None else tracing.stored(self.intake.keep),
+            lambda: rulebook.ruleset.sources,
+            self.received,
+            self.troubles,
+            self.metrics,
+            rulebook.loaded.file.server.max_body,
+        )
         self.draining = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
@@ -316,17 +324,9 @@ class Service:
 
 def public_app(service: Service, *, with_admin: bool) -> ASGIApp:
     """Return the application of the public port; with `with_admin` it has the admin port's routes too."""
-    tracing, keep = service.tracing, service.intake.keep
-    receive_webhook = webhook(
-        keep if tracing is None else tracing.stored(keep),
-        lambda: service.rulebook.ruleset.sources,
-        service.received,
-        service.troubles,
-        service.metrics,
-        service.rulebook.loaded.file.server.max_body,
-    )
-    if tracing is not None:
-        receive_webhook = tracing.received(receive_webhook)
+    receive_webhook: ASGIApp = service.webhooks.asgi
+    if service.tracing is not None:
+        receive_webhook = service.tracing.received(receive_webhook)
     routes: list[Any] = [live, ready]
     if with_admin:
         routes.append(metrics_route(service, open_without_token=False))

@@ -15,16 +15,14 @@ from typing import ClassVar, Final, Literal, TypeAlias, cast
 
 import httptools
 from msgspec import Struct
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from router.service.exchange import SMALL_BODY, Exchange, usual, written
 from router.service.gathered import Gathered
-from router.service.webhook import RETRY_SECONDS, problem
+from router.service.webhook import RETRY_SECONDS, Webhooks, problem
 
 MOST_BESIDE_BODY: Final = 64 * 1024
 """Bytes of a request line, headers, trailers and what frames chunks. Proxies and browsers take less."""
-
-SMALL_BODY: Final = 64 * 1024
-"""Bytes of a body that are always taken; what is more comes out of `Limits.bodies`."""
 
 MOST_AHEAD: Final = 16
 """Requests on one connection that may wait for the answer before theirs. Hardly any client sends ahead at all."""
@@ -63,6 +61,8 @@ class Connections:
     def __init__(self, limits: Limits, ended: Callable[[Cause], None]) -> None:
         self.limits = limits
         self.ended = ended
+        self.webhooks: Webhooks | None = None
+        """Who gets usual webhooks at once, and not by way of the application."""
         self.bodies = 0
         self.leaving: set[Connection] = set()
 
@@ -132,12 +132,19 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._enter("body")
+        webhooks = self.shared.webhooks
+        if webhooks is not None and (exchange := usual(self, webhooks)):
+            self.cycle = exchange
+            return
         super().on_headers_complete()
         if len(self.pipeline) > MOST_AHEAD:
             raise httptools.HttpParserError("too many requests in a row")
 
     def on_body(self, body: bytes) -> None:
         self._beside_body -= len(body)
+        if isinstance(self.cycle, Exchange):
+            self.cycle.add(body)
+            return
         super().on_body(body)
         self._body += len(body)
         if self._body > SMALL_BODY and not self.cycle.response_complete:
@@ -153,6 +160,11 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._beside_body = self._body = 0
+        if isinstance(self.cycle, Exchange):
+            assert self.shared.webhooks is not None
+            self._enter("answer")
+            self.cycle.give(self.shared.webhooks)
+            return
         self._enter("idle" if self.cycle.response_complete else "answer")
         super().on_message_complete()
 
@@ -223,8 +235,5 @@ class Connection(HttpToolsProtocol):
         ):
             self.transport.abort()
             return
-        answer = problem(status, detail, headers)
-        ending = ((b"content-length", b"%d" % len(answer.body)), (b"connection", b"close"))
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in (*answer.headers, *ending))
-        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + answer.body)
+        self.transport.write(written(problem(status, detail, headers), last=True))
         self.transport.close()

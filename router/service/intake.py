@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from msgspec.structs import replace
@@ -39,6 +39,12 @@ LONGEST_WAY: Final = 0.25
 """Seconds for which others give way, however long the rush: what came in has to go out, too."""
 
 
+Answered: TypeAlias = Callable[[Receipt | Exception], None]
+"""Is told what became of an event, once; raises nothing."""
+
+Keep: TypeAlias = Callable[[NewEvent, Answered], None]
+
+
 class Intake:
     """Hands events to the store in groups: one wake-up of the writer, and one of the event loop, for each commit.
 
@@ -49,7 +55,7 @@ class Intake:
         self._store = store
         self._spool = spool
         self._drained = drained
-        self._arrived: list[tuple[NewEvent, asyncio.Future[Receipt]]] = []
+        self._arrived: list[tuple[NewEvent, Answered]] = []
         self._rush_until = 0.0
         self._why = "what an earlier run left there is on its way into the store"
         self._committing: asyncio.Task[None] | None = None
@@ -91,14 +97,12 @@ class Intake:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._draining
 
-    async def keep(self, event: NewEvent) -> Receipt:
-        """Return when the event is on the disk. Raises StoreUnavailable, or why it cannot be stored as it is."""
-        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    def keep(self, event: NewEvent, answer: Answered) -> None:
+        """Call `answer` when the event is on the disk, or with StoreUnavailable if it cannot be at present."""
         self._arrived.append((event, answer))
         if self._committing is None:
             # it runs after what the sockets have ready at this moment
             self._committing = asyncio.get_running_loop().create_task(self._commit())
-        return await answer
 
     async def _commit(self) -> None:
         while self._arrived:
@@ -107,17 +111,21 @@ class Intake:
             if rushing:
                 # a commit that takes long must not end it: then everything else would come in between, too
                 self._rush_until = math.inf
-            results = await self._store_or_spool([event for event, _ in group])
+            results = await self._store_somehow([event for event, _ in group])
             if rushing:
                 self._rush_until = asyncio.get_running_loop().time() + RUSH
             for (_, answer), result in zip(group, results, strict=True):
-                if answer.done():  # whoever asked went away
-                    continue
-                if isinstance(result, Exception):
-                    answer.set_exception(result)
-                else:
-                    answer.set_result(result)
+                answer(result)
         self._committing = None
+
+    async def _store_somehow(self, events: Sequence[NewEvent]) -> list[Receipt | Exception]:
+        results = await self._store_or_spool(events)
+        for place, result in enumerate(results):
+            if isinstance(result, Exception) and not isinstance(result, StoreUnavailable):
+                event = events[place]
+                log.error("an event cannot be stored as it is", source=event.source, event_id=event.id, exc_info=result)
+                (results[place],) = await self._store_or_spool([bare(event, result)])
+        return results
 
     async def _store_or_spool(self, events: Sequence[NewEvent]) -> list[Receipt | Exception]:
         spool = self._spool

@@ -122,6 +122,8 @@ async def serve(
         apps.append((admin_app(service), admin))
     limits = _limits(service.rulebook.loaded.file.server.max_body, len(apps))
     shared = [Connections(limits, lambda cause: service.metrics.given_up.labels(cause).inc()) for _ in apps]
+    if service.tracing is None:  # else a span begins before anything else does
+        shared[0].webhooks = service.webhooks
     servers = [(BoundedServer(app, one), listeners) for (app, listeners), one in zip(apps, shared, strict=True)]
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()

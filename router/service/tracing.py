@@ -10,8 +10,9 @@ Spans hold ids, names of the rules file and words of our own: nothing of a body,
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from importlib.metadata import entry_points, version
 from typing import Final
 
@@ -42,6 +43,7 @@ from router.domain.event import Event
 from router.domain.problem import RouterError
 from router.domain.routing import Routing
 from router.engine.plan import MOST_LINKS
+from router.service.intake import Answered, Keep
 from router.storage.events import NewEvent, Receipt
 
 LAST_SPANS: Final = 2.0
@@ -119,16 +121,22 @@ class Tracing:
 
         return only_post
 
-    def stored(self, store: Callable[[NewEvent], Awaitable[Receipt]]) -> Callable[[NewEvent], Awaitable[Receipt]]:
+    def stored(self, keep: Keep) -> Keep:
         """Return what stores an event, and with it where its trace goes on."""
 
-        async def traced(event: NewEvent) -> Receipt:
+        def traced(event: NewEvent, answer: Answered) -> None:
             webhook = get_current_span()
             webhook.set_attributes({"langfuse_router.source": event.source, **_event_id(event.id)})
-            with _current(self._tracer.start_span("commit")):
-                receipt = await store(replace(event, trace=_traceparent(webhook)))
-            webhook.set_attributes({"langfuse_router.status": receipt.status, **_event_id(receipt.id)})
-            return receipt
+            commit = self._tracer.start_span("commit")
+
+            def kept(result: Receipt | Exception) -> None:
+                commit.end()
+                if isinstance(result, Receipt):
+                    webhook.set_attributes({"langfuse_router.status": result.status, **_event_id(result.id)})
+                answer(result)
+
+            context = copy_context()  # what is logged about the event belongs to the trace, too
+            keep(replace(event, trace=_traceparent(webhook)), lambda result: context.run(kept, result))
 
         return traced
 

@@ -1,25 +1,29 @@
 """`POST /webhooks/{source}`: verify, decode, commit, answer. Nothing else happens before Langfuse has its 202.
 
-A plain ASGI application that is asked before Litestar: the way to one of its handlers costs as much as all of our own
-work. So methods, sizes and errors are handled here.
+Most come straight from their connection (`exchange`), the others as to a plain ASGI application that is asked before
+Litestar: the way to one of its handlers costs as much as all of our own work. So methods, sizes and errors are handled
+here.
 """
 
+import asyncio
+import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 import structlog
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 
 from router.domain.source import Source
 from router.langfuse.envelope import envelope
 from router.langfuse.signature import SignatureRefused, verify_signature
 from router.langfuse.wire import Unintelligible
-from router.service.intake import bare
+from router.service.intake import Keep
 from router.service.metrics import Metrics, Refusal
 from router.service.troubles import Troubles
 from router.storage.errors import StoreUnavailable
@@ -47,90 +51,127 @@ class Answer(Struct, frozen=True):
     headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
 
 
-def webhook(
-    store: Callable[[NewEvent], Awaitable[Receipt]],
-    sources: Callable[[], dict[str, Source]],
-    received: Callable[[timedelta], None],
-    troubles: Troubles,
-    metrics: Metrics,
-    max_body: int,
-) -> ASGIApp:
-    """Return the ASGI application. `store` returns when an event is on the disk. `received` is called after each event
-    that is to be routed, with how long it waits at least for others of its prompt.
+class Webhooks:
+    """Takes webhooks. `sources` returns those in force; `received` is called after each event that is to be routed,
+    with how long it waits at least for others of its prompt.
     """
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        name = scope["path"].strip("/").removeprefix("webhooks").strip("/")
-        source = sources().get(name)
+    def __init__(
+        self,
+        keep: Keep,
+        sources: Callable[[], Mapping[str, Source]],
+        received: Callable[[timedelta], None],
+        troubles: Troubles,
+        metrics: Metrics,
+        max_body: int,
+    ) -> None:
+        self._keep = keep
+        self._sources = sources
+        self._received = received
+        self._troubles = troubles
+        self._metrics = metrics
+        self.max_body = max_body
+
+    def source(self, name: str) -> Source | None:
+        return self._sources().get(name)
+
+    def take(self, raw: bytes, signature: bytes | None, source: Source, answer: Callable[[Answer], None]) -> None:
+        """Call `answer`, once, with what is to be said: when the event is on the disk, or when it is clear that it will
+        not be.
+        """
         try:
-            answer = await handle(source, scope, receive)
-        except Gone:
-            return
+            event = self._verified(raw, signature, source)
+            if isinstance(event, Answer):
+                answer(event)
+            else:
+                self._keep(event, lambda kept: answer(self._kept(event, kept, source)))
         except Exception:
-            # a fault of ours says nothing to whoever asked
-            log.exception("a webhook failed in the router itself", source=name)
-            refused(source, "fault")
-            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the router's own; its log says more")
-        await _send(answer, send)
+            answer(self._fault(source))
 
-    def refused(source: Source | None, reason: Refusal) -> None:
-        # the name that was asked for is anybody's to choose
-        metrics.refused.labels("" if source is None else source.name, reason).inc()
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].strip("/").removeprefix("webhooks").strip("/")
+        source = self.source(name)
+        with contextlib.suppress(Gone):
+            await _send(await self._asked(source, scope, receive), send)
 
-    async def handle(source: Source | None, scope: Scope, receive: Receive) -> Answer:
+    async def _asked(self, source: Source | None, scope: Scope, receive: Receive) -> Answer:
+        """Raises Gone."""
         if scope.get("method") != "POST":  # a websocket has none
-            refused(source, "method")
+            self._refused(source, "method")
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, "webhooks are sent with POST", ((b"allow", b"POST"),))
         if source is None:
-            refused(source, "unknown_source")
+            self._refused(source, "unknown_source")
             return problem(HTTPStatus.NOT_FOUND, "no source of this name in the rules file")
         try:
-            raw = await _body(receive, max_body)
+            raw = await _body(receive, self.max_body)
         except TooLarge:
-            refused(source, "too_large")
-            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {max_body:,} bytes")
+            self._refused(source, "too_large")
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {self.max_body:,} bytes")
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.take(raw, signature_header(scope["headers"]), source, partial(_settle, answered))
+        return await answered
+
+    def _verified(self, raw: bytes, signature: bytes | None, source: Source) -> NewEvent | Answer:
+        """Return what to store, or why nothing is."""
         now = datetime.now(UTC)
         try:
-            verify_signature(raw, _header(scope, SIGNATURE_HEADER), source, now)
+            verify_signature(raw, signature, source, now)
         except SignatureRefused as error:
-            metrics.signature_failures.labels(source.name, error.reason).inc()
+            self._metrics.signature_failures.labels(source.name, error.reason).inc()
             log.warning("signature refused", source=source.name, reason=error.what)
-            troubles.signature_refused(source.name, error)
+            self._troubles.signature_refused(source.name, error)
             return problem(HTTPStatus.UNAUTHORIZED, f"signature refused: {error.what}")
-        troubles.signature_verified(source.name)
-        return await keep(raw, source, now)
+        self._troubles.signature_verified(source.name)
+        return _new_event(raw, source, now)
 
-    async def keep(raw: bytes, source: Source, now: datetime) -> Answer:
-        event = _new_event(raw, source, now)
+    def _kept(self, event: NewEvent, kept: Receipt | Exception, source: Source) -> Answer:
         try:
-            receipt = await store_it(event)
-        except StoreUnavailable as error:
-            log.warning("an event could not be stored", source=source.name, event_id=event.id, error=str(error))
-            refused(source, "not_stored")
-            return problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "the event could not be stored; send it again",
-                ((b"retry-after", str(RETRY_SECONDS).encode()),),
-            )
-        metrics.events.labels(source.name, event.action or "", receipt.status).inc()
+            if isinstance(kept, StoreUnavailable):
+                return self._not_stored(event, kept)
+            if isinstance(kept, Exception):
+                raise kept
+            self._tell(event, kept, source)
+            return Answer(_ACCEPTED, msgspec.json.encode(kept))
+        except Exception:
+            return self._fault(source)
+
+    def _tell(self, event: NewEvent, receipt: Receipt, source: Source) -> None:
+        self._metrics.events.labels(source.name, event.action or "", receipt.status).inc()
         if receipt.status == "quarantined":
             log.warning("event quarantined", source=source.name, event_id=receipt.id, reason=event.reason)
-            troubles.quarantined(source.name, receipt.id, event.reason)
+            self._troubles.quarantined(source.name, receipt.id, event.reason)
         elif receipt.status == "accepted":
             log.info("event accepted", source=source.name, event_id=receipt.id, type=event.type, action=event.action)
-            received(source.settle if event.prompt is not None else timedelta())
-        return _accepted(receipt)
+            self._received(source.settle if event.prompt is not None else timedelta())
 
-    async def store_it(event: NewEvent) -> Receipt:
-        try:
-            return await store(event)
-        except StoreUnavailable:
-            raise
-        except Exception as error:
-            log.exception("an event cannot be stored as it is", source=event.source, event_id=event.id)
-            return await store(bare(event, error))
+    def _not_stored(self, event: NewEvent, error: StoreUnavailable) -> Answer:
+        log.warning("an event could not be stored", source=event.source, event_id=event.id, error=str(error))
+        self._metrics.refused.labels(event.source, "not_stored").inc()
+        return problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the event could not be stored; send it again",
+            ((b"retry-after", str(RETRY_SECONDS).encode()),),
+        )
 
-    return app
+    def _fault(self, source: Source) -> Answer:
+        """A fault of ours says nothing to whoever asked."""
+        log.exception("a webhook failed in the router itself", source=source.name)
+        self._refused(source, "fault")
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of the router's own; its log says more")
+
+    def _refused(self, source: Source | None, reason: Refusal) -> None:
+        # the name that was asked for is anybody's to choose
+        self._metrics.refused.labels("" if source is None else source.name, reason).inc()
+
+
+def signature_header(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the first signature."""
+    return next((value for name, value in headers if name == SIGNATURE_HEADER), None)
+
+
+def _settle(answered: asyncio.Future[Answer], answer: Answer) -> None:
+    if not answered.done():  # else whoever asked went away
+        answered.set_result(answer)
 
 
 def _new_event(raw: bytes, source: Source, now: datetime) -> NewEvent:
@@ -165,14 +206,6 @@ def _quarantined(source: str, id_: str | None, why: str, raw: bytes, now: dateti
     )
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes | None:
-    """Return the first header of that name."""
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return value
-    return None
-
-
 async def _body(receive: Receive, most: int) -> bytes:
     """Return the raw body. Raises TooLarge, Gone."""
     parts: list[bytes] = []
@@ -188,10 +221,6 @@ async def _body(receive: Receive, most: int) -> bytes:
             raise TooLarge
         if not message.get("more_body"):
             return b"".join(parts)
-
-
-def _accepted(receipt: Receipt) -> Answer:
-    return Answer(_ACCEPTED, msgspec.json.encode(receipt))
 
 
 def problem(status: HTTPStatus, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:

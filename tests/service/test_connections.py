@@ -8,13 +8,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import cast
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
 from router.langfuse.signature import sign
-from router.service.connections import MOST_AHEAD, SMALL_BODY, Connections, Limits, most_connections
+from router.service.connections import MOST_AHEAD, Connection, Connections, Limits, most_connections
+from router.service.exchange import SMALL_BODY
 from router.service.server import GRACE_SECONDS, BoundedServer
 from tests.acceptance.running import SECRET
 from tests.acceptance.test_intake import body
@@ -31,6 +33,10 @@ class Port:
         self.ended = ended
         self.server = server
         self.port = port
+
+    @property
+    def connections(self) -> set[Connection]:
+        return cast("set[Connection]", self.server.server_state.connections)
 
     async def connected(self, receive_buffer: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         connection = socket.socket()
@@ -79,6 +85,7 @@ class Port:
 async def listening(asked: Asked, limits: Limits) -> AsyncIterator[Port]:
     ended: Counter[str] = Counter()
     shared = Connections(limits, lambda cause: ended.update([cause]))
+    shared.webhooks = asked.service.webhooks
     server = BoundedServer(asked.app, shared)
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -189,7 +196,7 @@ async def test_of_too_many_connections_those_go_that_were_waited_for_longest(ask
             assert await port.webhook(f"in-the-crowd-{number}") == b"HTTP/1.1 202 Accepted"
 
         async def few() -> bool | None:
-            return True if len(port.server.server_state.connections) <= 100 else None
+            return True if len(port.connections) <= 100 else None
 
         await eventually(few, "the crowd is gone")
         assert 200 <= port.ended["crowd"] <= 210, "hardly more than it takes"
@@ -252,13 +259,14 @@ def test_most_connections_leave_some_files_to_the_others(descriptors: int, conne
     assert most_connections(descriptors) == connections
 
 
-async def test_who_does_not_finish_a_request_does_not_hold_up_the_end(asked: Asked) -> None:
+@pytest.mark.parametrize("framing", [b"content-length: 9\r\n\r\n{", b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"])
+async def test_who_does_not_finish_a_request_does_not_hold_up_the_end(asked: Asked, framing: bytes) -> None:
     async with listening(asked, Limits(connections=100, bodies=LARGE)) as port:
         _, writer = await port.connected()
-        writer.write(b"POST /webhooks/prod HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        writer.write(b"POST /webhooks/prod HTTP/1.1\r\nhost: x\r\n" + framing)
 
         async def begun() -> bool | None:
-            return True if port.server.server_state.tasks else None
+            return True if any(one.phase == "body" for one in port.connections) else None
 
         await eventually(begun, "the request is under way")
         began = time.monotonic()
