@@ -14,7 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Integer,
-    RowMapping,
+    Row,
     bindparam,
     case,
     delete,
@@ -24,7 +24,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -44,8 +43,8 @@ from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
 from router.storage import destinations as gates
 from router.storage import order, threads
-from router.storage.clock import Millis, duration_ms, from_ms, now_ms, to_ms
-from router.storage.statements import batched, insert_new
+from router.storage.clock import Millis, duration_ms, from_ms, now_ms, optional_moment, to_ms
+from router.storage.statements import among, batched, insert_new
 from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts, deliveries, destinations
 
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
@@ -67,13 +66,13 @@ _ADD: Final = (
 )
 _SENDING: Final = (
     select(deliveries.c.seq, deliveries.c.key, deliveries.c.fence, deliveries.c.order_key)
-    .where(deliveries.c.key.in_(bindparam("keys", expanding=True)), DELIVERY_IS_SENDING)
+    .where(among(deliveries.c.key, "keys"), DELIVERY_IS_SENDING)
     .order_by(deliveries.c.seq)
     .with_for_update()
 )
 _END_DELIVERIES: Final = (
     update(deliveries)
-    .where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
+    .where(among(deliveries.c.seq, "seqs"))
     .values(
         status=bindparam("new_status"),
         reason=bindparam("new_reason"),
@@ -85,7 +84,7 @@ _END_DELIVERIES: Final = (
 )
 _END_ATTEMPTS: Final = (
     update(attempts)
-    .where(tuple_(attempts.c.delivery, attempts.c.fence).in_(bindparam("attempted", expanding=True)))
+    .where(among(attempts.c.delivery, "seqs"), attempts.c.finished_at.is_(None))  # of each only the present one
     .values(
         finished_at=bindparam("finished"),
         outcome=bindparam("new_outcome"),
@@ -96,12 +95,27 @@ _END_ATTEMPTS: Final = (
 )
 _EXPIRE: Final = (
     update(deliveries)
-    .where(DELIVERY_IS_SENDING, deliveries.c.lease_until <= bindparam("until"))
+    .where(
+        DELIVERY_IS_SENDING,
+        deliveries.c.lease_until <= func.coalesce(bindparam("until", type_=BigInteger), now_ms()),
+    )
     .values(status="retrying", reason=_LOST, lease_until=None)
     .returning(deliveries.c.seq, deliveries.c.fence)
 )
 _DUE: Final = (
-    select(deliveries.c.seq, deliveries.c.lane)
+    select(
+        deliveries.c.seq,
+        deliveries.c.lane,
+        deliveries.c.key,
+        deliveries.c.rule,
+        deliveries.c.message,
+        deliveries.c.attempts,
+        deliveries.c.fence,
+        deliveries.c.queued_at,
+        deliveries.c.about_trouble,
+        deliveries.c.trace,
+        deliveries.c.arrived_at,
+    )
     .where(
         DELIVERY_WAITS,
         deliveries.c.destination == bindparam("name"),
@@ -117,24 +131,12 @@ _DUE: Final = (
 )
 _TAKE: Final = (
     update(deliveries)
-    .where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
+    .where(among(deliveries.c.seq, "seqs"))
     .values(
         status="sending",
         attempts=deliveries.c.attempts + 1,
         fence=deliveries.c.fence + 1,
         lease_until=bindparam("until"),
-    )
-    .returning(
-        deliveries.c.seq,
-        deliveries.c.key,
-        deliveries.c.rule,
-        deliveries.c.message,
-        deliveries.c.attempts,
-        deliveries.c.fence,
-        deliveries.c.queued_at,
-        deliveries.c.about_trouble,
-        deliveries.c.trace,
-        deliveries.c.arrived_at,
     )
 )
 _BEGIN: Final = insert(attempts).from_select(
@@ -146,7 +148,7 @@ _BEGIN: Final = insert(attempts).from_select(
         bindparam("now", type_=BigInteger),
         literal(""),
         literal(""),
-    ).where(deliveries.c.seq.in_(bindparam("seqs", expanding=True))),
+    ).where(among(deliveries.c.seq, "seqs")),
     include_defaults=False,
 )
 _FIRST_DUE: Final = select(
@@ -234,7 +236,7 @@ def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
 
     The attempt is counted now. Attempts whose lease ran out are recorded as lost, their deliveries are due.
     """
-    _expire(connection, _now(connection))
+    _expire(connection, None)
     found = gates.gates(connection, ((name, want.type) for name, want in wanted.items()))
     now = _now(connection)  # others may have spent a destination's rate while we waited for its row
     claims: list[Claim] = []
@@ -295,11 +297,11 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[Se
     current: dict[int, tuple[Settlement, int]] = {}
     for place, settlement in enumerate(settlements):
         row = held.get(settlement.claim.key)
-        if row is not None and row["fence"] == settlement.claim.fence:
-            current[place] = (settlement, row["seq"])
+        if row is not None and row.fence == settlement.claim.fence:
+            current[place] = (settlement, row.seq)
             del held[settlement.claim.key]
-            if settlement.final == "delivered" and row["order_key"] is not None:
-                order.overtake(connection, row["seq"], now)
+            if settlement.final == "delivered" and row.order_key is not None:
+                order.overtake(connection, row.seq, now)
             if settlement.begins is not None and settlement.answer.posted is not None:
                 threads.begin(connection, settlement.begins, settlement.answer.posted)
     _end_deliveries(connection, current.values(), now)
@@ -308,12 +310,9 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[Se
     return [Settled(opened.get(place)) if place in current else None for place in range(len(settlements))]
 
 
-def _held(connection: Connection, keys: Iterable[str]) -> dict[str, RowMapping]:
+def _held(connection: Connection, keys: Iterable[str]) -> dict[str, Row[int, str, int, str | None]]:
     """Return what of those deliveries is being sent, and keep it from others."""
-    found: dict[str, RowMapping] = {}
-    for some in batched(keys):
-        found.update((row["key"], row) for row in connection.execute(_SENDING, {"keys": some}).mappings())
-    return found
+    return {row.key: row for row in connection.execute(_SENDING, {"keys": list(keys)})}
 
 
 def _end_deliveries(connection: Connection, ended: Iterable[tuple[Settlement, int]], now: Millis) -> None:
@@ -335,17 +334,16 @@ def _end_deliveries(connection: Connection, ended: Iterable[tuple[Settlement, in
             "new_due": end.due_at,
             "ended": now if end.due_at is None else None,
         }
-        for some in batched(seqs):
-            connection.execute(_END_DELIVERIES, row | {"seqs": some})
+        connection.execute(_END_DELIVERIES, row | {"seqs": seqs})
 
 
 def _end_attempts(connection: Connection, ended: Iterable[tuple[Settlement, int]], now: Millis) -> None:
-    alike: dict[_Attempted, list[tuple[int, int]]] = {}
+    alike: dict[_Attempted, list[int]] = {}
     for settlement, seq in ended:
         outcome, said = _outcome(settlement.answer)
         end = _Attempted(outcome, settlement.answer.status, said, settlement.answer.excerpt)
-        alike.setdefault(end, []).append((seq, settlement.claim.fence))
-    for end, attempted in alike.items():
+        alike.setdefault(end, []).append(seq)
+    for end, seqs in alike.items():
         row = {
             "finished": now,
             "new_outcome": end.outcome,
@@ -353,8 +351,7 @@ def _end_attempts(connection: Connection, ended: Iterable[tuple[Settlement, int]
             "new_reason": end.reason,
             "new_excerpt": end.excerpt,
         }
-        for some in batched(attempted):
-            connection.execute(_END_ATTEMPTS, row | {"attempted": some})
+        connection.execute(_END_ATTEMPTS, row | {"seqs": seqs})
 
 
 def _tell_breakers(connection: Connection, ended: Mapping[int, Settlement], now: Millis) -> dict[int, datetime]:
@@ -479,8 +476,8 @@ def _now(connection: Connection) -> Millis:
     return connection.execute(_NOW).scalar_one()
 
 
-def _expire(connection: Connection, until: Millis) -> None:
-    """Let what was claimed until then and never settled wait again."""
+def _expire(connection: Connection, until: Millis | None) -> None:
+    """Let what was claimed until then (None: now) and never settled wait again."""
     lost = connection.execute(_EXPIRE, {"until": until}).all()
     if lost:
         connection.execute(
@@ -496,27 +493,31 @@ def _claim(connection: Connection, name: str, want: Wanted, most: int, now: Mill
         return []
     type_, lease_until = want.type, now + duration_ms(want.lease)
     asked = {"name": name, "kind": type_, "now": now, "oldest": now - duration_ms(want.max_age), "most": most}
-    picked = order.first_of_each_lane((seq, lane) for seq, lane in connection.execute(_DUE, asked))
-    claims: dict[int, Claim] = {}
-    for some in batched(picked):
-        taken = connection.execute(_TAKE, {"seqs": some, "until": lease_until})
-        for seq, key, rule, message, attempt, fence, queued_at, about_trouble, trace, arrived_at in taken:
-            claims[seq] = Claim(
-                key=key,
-                rule=rule,
-                destination=name,
-                type=type_,
-                message=message_of(message),
-                attempt=attempt,
-                fence=fence,
-                created_at=from_ms(queued_at),
-                lease_until=from_ms(lease_until),
-                about_trouble=about_trouble,
-                trace=None if trace is None else msgspec.json.decode(trace, type=Trace),
-                arrived_at=None if arrived_at is None else from_ms(arrived_at),
-            )
-        connection.execute(_BEGIN, {"seqs": some, "now": now})
-    return [claims[seq] for seq in picked]
+    due = connection.execute(_DUE, asked).all()
+    picked = set(order.first_of_each_lane((row.seq, row.lane) for row in due))
+    if not picked:
+        return []
+    seqs, until = list(picked), from_ms(lease_until)
+    connection.execute(_TAKE, {"seqs": seqs, "until": lease_until})
+    connection.execute(_BEGIN, {"seqs": seqs, "now": now})
+    return [
+        Claim(
+            key=key,
+            rule=rule,
+            destination=name,
+            type=type_,
+            message=message_of(message),
+            attempt=attempts + 1,
+            fence=fence + 1,
+            created_at=from_ms(queued_at),
+            lease_until=until,
+            about_trouble=about_trouble,
+            trace=None if trace is None else msgspec.json.decode(trace, type=Trace),
+            arrived_at=optional_moment(arrived_at),
+        )
+        for seq, _, key, rule, message, attempts, fence, queued_at, about_trouble, trace, arrived_at in due
+        if seq in picked
+    ]
 
 
 def message_of(text: str) -> Message:

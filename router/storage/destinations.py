@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, bindparam, or_, select, tuple_, update
 
 from router.domain.delivery import Outcome
 from router.domain.destination import Rate
@@ -16,11 +16,28 @@ from router.engine import rate as rates
 from router.engine.breaker import CLOSED, Breaker
 from router.engine.rate import Spending
 from router.storage.clock import Millis, from_ms, to_ms
-from router.storage.statements import add_new, batched, put
+from router.storage.statements import add_new, among, batched, put
 from router.storage.tables import destinations
 
 Name: TypeAlias = tuple[str, str]
 """A destination's name and type: under the same name, another type is another destination."""
+
+# Made once: to make a statement takes longer than to execute it.
+_GATES: Final = select(
+    destinations.c.name,
+    destinations.c.type,
+    destinations.c.paused_until,
+    destinations.c.breaker,
+    destinations.c.spending,
+)
+_LOCKED: Final = (
+    _GATES.where(among(destinations.c.name, "names"))
+    .order_by(destinations.c.name, destinations.c.type)
+    .with_for_update()
+)
+_IS: Final = (destinations.c.name == bindparam("of_name"), destinations.c.type == bindparam("of_type"))
+_ONE: Final = _GATES.where(*_IS)
+_SAVE: Final = update(destinations).where(*_IS).values(breaker=bindparam("breaker"), spending=bindparam("spending"))
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -75,23 +92,21 @@ def put_in_force(connection: Connection, types: Mapping[str, DestinationType], c
 
 def gates(connection: Connection, names: Iterable[Name]) -> dict[Name, Gate]:
     """Return the gates of those destinations, in an order that is the same for everybody, and keep them from others."""
-    found: dict[Name, Gate] = {}
-    for some in batched(sorted(names)):
-        query = _gates().where(tuple_(destinations.c.name, destinations.c.type).in_(some))
-        rows = connection.execute(query.order_by(destinations.c.name, destinations.c.type).with_for_update())
-        found.update({(row["name"], row["type"]): gate_of(row) for row in rows.mappings()})
-    return found
+    wanted = set(names)
+    rows = connection.execute(_LOCKED, {"names": [name for name, _ in wanted]}).mappings()
+    return {name: gate_of(row) for row in rows if (name := (row["name"], row["type"])) in wanted}
 
 
 def save(connection: Connection, name: Name, gate: Gate) -> None:
     """Keep a gate that `gates` returned in this transaction."""
     connection.execute(
-        update(destinations)
-        .where(*_is(name))
-        .values(
-            breaker=None if gate.breaker == CLOSED else msgspec.json.encode(gate.breaker).decode(),
-            spending=None if gate.spending is None else msgspec.json.encode(gate.spending).decode(),
-        )
+        _SAVE,
+        {
+            "of_name": name[0],
+            "of_type": name[1],
+            "breaker": None if gate.breaker == CLOSED else msgspec.json.encode(gate.breaker).decode(),
+            "spending": None if gate.spending is None else msgspec.json.encode(gate.spending).decode(),
+        },
     )
 
 
@@ -99,7 +114,7 @@ def tell_breaker(
     connection: Connection, name: Name, ended: Sequence[tuple[Outcome, str]], now: Millis
 ) -> list[Breaker | None]:
     """Take in how attempts ended, each with its delivery's key. Return for each the breaker if it opened by that."""
-    row = connection.execute(_gates().where(*_is(name))).mappings().one_or_none()
+    row = connection.execute(_ONE, {"of_name": name[0], "of_type": name[1]}).mappings().one_or_none()
     if row is None or _told(gate_of(row).breaker, ended, now)[-1] == gate_of(row).breaker:
         return [None] * len(ended)
     gate = gates(connection, [name])[name]
@@ -126,7 +141,8 @@ def free_probes(connection: Connection, probes: Mapping[Name, Iterable[str]], no
 def pause(connection: Connection, name: Name, until: Millis) -> None:
     """Leave a destination alone until then; a longer pause stays."""
     shorter = or_(destinations.c.paused_until.is_(None), destinations.c.paused_until < until)
-    connection.execute(update(destinations).where(*_is(name), shorter).values(paused_until=until))
+    pause = update(destinations).where(*_IS, shorter).values(paused_until=until)
+    connection.execute(pause, {"of_name": name[0], "of_type": name[1]})
 
 
 def gate_of(row: RowMapping) -> Gate:
@@ -136,17 +152,3 @@ def gate_of(row: RowMapping) -> Gate:
         breaker=CLOSED if row["breaker"] is None else msgspec.json.decode(row["breaker"], type=Breaker),
         spending=None if row["spending"] is None else msgspec.json.decode(row["spending"], type=Spending),
     )
-
-
-def _gates() -> Select[Any]:
-    return select(
-        destinations.c.name,
-        destinations.c.type,
-        destinations.c.paused_until,
-        destinations.c.breaker,
-        destinations.c.spending,
-    )
-
-
-def _is(name: Name) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return destinations.c.name == name[0], destinations.c.type == name[1]

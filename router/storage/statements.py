@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Table
+import msgspec
+from sqlalchemy import Boolean, ColumnElement, Connection, Dialect, Table, Text, TypeDecorator, bindparam
 
 # SQLite understands PostgreSQL's ON CONFLICT word for word, so this one construct serves both.
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 T = TypeVar("T")
 Row: TypeAlias = Mapping[str, object]
@@ -49,3 +54,47 @@ def batched(values: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(values)
     while portion := list(islice(rest, _MOST_VALUES)):
         yield portion
+
+
+class _List(TypeDecorator[Sequence[Any]]):
+    """A list as one value: an array, or JSON where there are none."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(self.of) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" else msgspec.json.encode(value).decode()
+
+
+class _Among(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> "_Among":  # noqa: ARG002
+        return self  # SQLAlchemy would ask whether it is 1, and SQLite's planner would not see through that
+
+
+def among(column: ColumnElement[T], name: str) -> ColumnElement[bool]:
+    """Is the column's value in the list that is bound under that name, however long? The statement stays the same,
+    where one IN (…) would be written anew for each length.
+    """
+    return _Among(column, bindparam(name, type_=_List(column.type)))
+
+
+@compiles(_Among, "sqlite")
+def _sqlite_among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 -- of statements of ours
+
+
+@compiles(_Among, "postgresql")
+def _postgresql_among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY({values})"
