@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
+from functools import lru_cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import Final, Protocol
@@ -13,6 +14,7 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
+from router.delivery.echo import Masks
 from router.delivery.guard import GuardedConnector
 from router.domain.text import MASK, Text
 
@@ -78,7 +80,8 @@ class Clients:
     """Opens a client for each way that is needed, and closes them all.
 
     `carried` returns the headers that a request has besides its own, because of what it is part of.
-    `tokens`: those that GitHub gave to the installations of Apps, and until when they are good.
+    `tokens`: those that GitHub gave to the installations of Apps, and until when they are good. `masks`: what takes
+    the secrets of those who are asked out of what they answer.
     """
 
     def __init__(self, carried: Callable[[], Mapping[str, str]] = dict) -> None:
@@ -86,6 +89,7 @@ class Clients:
         self._stack = AsyncExitStack()
         self._clients: dict[_Way, Client] = {}
         self.tokens: dict[tuple[Text, ...], tuple[Text, datetime]] = {}
+        self.masks = Masks()
 
     async def __aenter__(self) -> "Clients":
         return self
@@ -124,6 +128,7 @@ def _open(way: _Way) -> aiohttp.ClientSession:
     )
 
 
+@lru_cache(maxsize=256)  # most messages to a destination go to one address
 def _url(text: str) -> URL:
     """Raises aiohttp.InvalidURL."""
     try:
@@ -136,6 +141,8 @@ def _url(text: str) -> URL:
 
 async def answer_of(response: aiohttp.ClientResponse) -> bytes:
     """Return what was read of an answer: at most 64 KiB, then it is cut."""
+    if response.content.is_eof():  # most came in one piece
+        return response.content.read_nowait(MOST_READ)
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+from router.domain.destination import AnyDestination
 from router.domain.text import MASK
 from router.engine.defaults import secret_texts
 
@@ -37,6 +38,19 @@ def mask_of(*holders: object) -> Callable[[str], str]:
         return text
 
     return mask
+
+
+class Masks:
+    """What takes the secrets of a destination out of a text, worked out once for as long as it is the one in force."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[AnyDestination, Callable[[str], str]]] = {}
+
+    def of(self, destination: AnyDestination) -> Callable[[str], str]:
+        known = self._known.get(destination.name)
+        if known is None or known[0] is not destination:
+            known = self._known[destination.name] = (destination, mask_of(destination))
+        return known[1]
 
 
 @lru_cache(maxsize=256)

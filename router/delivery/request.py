@@ -342,6 +342,8 @@ def _bearer(token: Text) -> Text:
 
 
 def _extended(url: Text, path: str, query: Mapping[str, Text]) -> Text:
+    if not path and not query:
+        return url
     return Text(
         _join(url.reveal(), path, {name: value.reveal() for name, value in query.items()}),
         _join(url.shown, path, {name: value.shown for name, value in query.items()}),
@@ -350,8 +352,6 @@ def _extended(url: Text, path: str, query: Mapping[str, Text]) -> Text:
 
 def _join(url: str, path: str, query: Mapping[str, str]) -> str:
     """Lay `path` after the URL's own, `query` over its own."""
-    if not path and not query:
-        return url
     parts = urlsplit(url)
     whole = f"{parts.path.rstrip('/')}/{path.lstrip('/')}" if path else parts.path
     asked = urlencode({**dict(parse_qsl(parts.query, keep_blank_values=True)), **query}, safe=MASK, quote_via=quote)

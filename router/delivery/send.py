@@ -1,6 +1,7 @@
 """One attempt: the request goes out, the answer is classified. Whatever happens ends in an `Answer`."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final, assert_never
@@ -11,7 +12,6 @@ import structlog
 
 from router.delivery import apprise, github, mail
 from router.delivery.client import Client, Clients, Reply, answer_of
-from router.delivery.echo import mask_of
 from router.delivery.outcome import (
     SlackAnswer,
     failure,
@@ -80,7 +80,7 @@ async def send(
         answer = Answer(outcome=Retry(f"no answer within {seconds:g} s"))
     except Exception as error:
         answer = Answer(outcome=failure(error))
-    return _for_people(answer, destination)
+    return _for_people(answer, clients.masks.of(destination))
 
 
 async def _attempt(
@@ -114,9 +114,8 @@ async def _attempt(
             assert_never(request)
 
 
-def _for_people(answer: Answer, destination: AnyDestination) -> Answer:
+def _for_people(answer: Answer, mask: Callable[[str], str]) -> Answer:
     """Return the answer as it may be kept: short, and without the secrets that it may have echoed."""
-    mask = mask_of(destination)
     match answer.outcome:
         case Accepted(detail=said):
             outcome: Outcome = Accepted(mask(said)[:REASON])
@@ -152,8 +151,9 @@ async def _exchange(
     if isinstance(destination, HttpDestination) and destination.signing_secrets:
         headers |= signature_headers(destination.signing_secrets, key, now, body)
     async with client.request(request.method, request.url.reveal(), headers=headers, body=body) as response:
+        last = None if response.content.is_eof() else deadline - FOR_THE_REST  # a timer costs more than a short answer
         try:
-            async with asyncio.timeout_at(deadline - FOR_THE_REST):
+            async with asyncio.timeout_at(last):
                 said, whole = await answer_of(response), True
         except (aiohttp.ClientError, TimeoutError):
             said, whole = b"", False

@@ -16,7 +16,7 @@ from router.domain.text import Text
 
 def merge(under: DefaultTree, over: DefaultTree | Json) -> DefaultTree | Json:
     """Return `over` laid over `under`."""
-    if not isinstance(under, Mapping) or not isinstance(over, Mapping):
+    if not under or not isinstance(under, Mapping) or not isinstance(over, Mapping):
         return over
     merged: dict[str, DefaultTree] = dict(under)
     for key, value in over.items():

@@ -279,13 +279,14 @@ class Service:
             (claim.arrived_at, self.metrics.end_to_end_seconds),
         ):
             if since is not None:
-                histogram.labels(claim.destination).observe(max(0.0, (now - since).total_seconds()))
+                self.metrics.of(histogram, claim.destination).observe(max(0.0, (now - since).total_seconds()))
 
     def _ended(self, ended: Ended) -> None:
         claim, following = ended.claim, ended.following
         outcome = type(ended.answer.outcome).__name__.lower()
-        self.metrics.attempts.labels(claim.destination, outcome, reason_word(ended.answer)).inc()
-        self.metrics.attempt_seconds.labels(claim.destination).observe(ended.took.total_seconds())
+        reason = reason_word(ended.answer)
+        self.metrics.of(self.metrics.attempts, claim.destination, outcome, reason).inc()
+        self.metrics.of(self.metrics.attempt_seconds, claim.destination).observe(ended.took.total_seconds())
         if self.tracing is not None:
             self.tracing.ended(ended)
         self._became()
@@ -299,7 +300,7 @@ class Service:
             destination=claim.destination,
             attempt=claim.attempt,
             state=following.status,
-            reason=reason_word(ended.answer) or None,
+            reason=reason or None,
         )
         # the destination's own words may say a prompt's text back to us
         log.debug("what was said of an attempt", delivery_id=claim.key, reason=following.reason or None)
@@ -319,7 +320,7 @@ class Service:
             self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
 
     def _over(self, destination: str, status: str) -> None:
-        self.metrics.ended.labels(bounded(destination, self.rulebook.destinations), status).inc()
+        self.metrics.of(self.metrics.ended, bounded(destination, self.rulebook.destinations), status).inc()
 
 
 def public_app(service: Service, *, with_admin: bool) -> ASGIApp:

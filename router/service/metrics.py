@@ -3,7 +3,7 @@
 from collections import Counter as Count
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -25,11 +25,15 @@ _ROUTING_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 300)
 _DELIVERY_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 43200)
 
 
+_M = TypeVar("_M", Counter, Histogram)
+
+
 class Metrics:
     """All metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._known: dict[tuple[object, ...], Any] = {}
         self.events = Counter(
             "langfuse_router_events",
             "Authentic webhooks by what was answered",
@@ -183,6 +187,15 @@ class Metrics:
         for destination in ruleset.destinations:
             for status in get_args(Ended):
                 self.ended.labels(destination, status)
+
+    def of(self, metric: _M, *labels: str) -> _M:
+        """Return a metric's child, as `labels` does. For what is counted at each attempt: to look it up takes longer
+        there than to count.
+        """
+        key = (metric, *labels)
+        if key not in self._known:
+            self._known[key] = metric.labels(*labels)
+        return cast(_M, self._known[key])
 
     def observe(self, backlog: Backlog, destinations: Iterable[DestinationRecord]) -> None:
         """Take over what the store counted."""
