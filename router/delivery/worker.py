@@ -18,7 +18,7 @@ from router.delivery.request import WrongDestination, thread_of
 from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
 from router.delivery.settling import Settling
-from router.domain.delivery import Answer, Claim, Refused, Retry, Thread
+from router.domain.delivery import Accepted, Answer, Claim, Refused, Retry, Thread
 from router.domain.destination import AnyDestination
 from router.storage.deliveries import GivenUp, Settlement, Wanted
 from router.storage.store import Store
@@ -81,6 +81,8 @@ class Worker:
         self._more: list[str] = []
         """Destinations of which the last claim left something due."""
         self._sending: dict[asyncio.Task[None], Claim] = {}
+        self._accepted: set[tuple[str, int]] = set()
+        """Those of them, by key and fence, that were accepted, which is being stored: they take no place any more."""
         self._busy: Counter[str] = Counter()
         self._loop = Loop(
             self._step,
@@ -155,59 +157,69 @@ class Worker:
         self._give_up_at = now + GIVE_UP_EVERY
 
     def _start(self, claim: Claim, destination: AnyDestination) -> None:
+        self._busy[claim.destination] += 1
         task = asyncio.create_task(self._deliver(claim, destination))
         self._sending[task] = claim
-        self._busy[claim.destination] += 1
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         claim = self._sending.pop(task)
-        self._busy[claim.destination] -= 1
+        if (claim.key, claim.fence) in self._accepted:
+            self._accepted.discard((claim.key, claim.fence))
+        else:
+            self._busy[claim.destination] -= 1
         self._loop.wake()
         if not task.cancelled() and (error := task.exception()):
             log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
 
+    def _make_room(self, claim: Claim) -> None:
+        """Let the next one be sent while it is stored that this one was accepted. What failed keeps its place until
+        then: it may open the breaker, or the destination may have asked for a pause.
+        """
+        self._accepted.add((claim.key, claim.fence))
+        self._busy[claim.destination] -= 1
+        self._loop.wake()
+
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
         with self._around(claim):
-            await self._attempt(claim, destination)
+            began = time.monotonic()
+            answer, begins = await self._attempt(claim, destination)
+            took = timedelta(seconds=time.monotonic() - began)
+            if isinstance(answer.outcome, Accepted):
+                self._make_room(claim)
+            dice = random.random()  # noqa: S311
+            following = after_attempt(answer.outcome, claim, destination.limits, datetime.now(UTC), dice)
+            settled = await self._settling.settle(
+                Settlement(
+                    claim=claim,
+                    answer=answer,
+                    final=following.status,
+                    reason=following.reason,
+                    next_due=following.wait,
+                    pause=following.pause,
+                    begins=begins,
+                )
+            )
+            if settled is not None:
+                self._ended(
+                    Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)
+                )
 
-    async def _attempt(self, claim: Claim, destination: AnyDestination) -> None:
-        started, began = datetime.now(UTC), time.monotonic()
+    async def _attempt(self, claim: Claim, destination: AnyDestination) -> tuple[Answer, Thread | None]:
+        """Return the answer, and the conversation that the message begins if it was accepted."""
         thread: Thread | None = None
         root: str | None = None
         try:
             thread = thread_of(claim.message, destination)
             root = await asyncio.to_thread(self._store.root, thread) if thread else None
-            answer = await send(claim.message, destination, claim.key, self._clients, started, root)
+            answer = await send(claim.message, destination, claim.key, self._clients, datetime.now(UTC), root)
         except WrongDestination as error:
             answer = Answer(outcome=Refused(str(error)))
         except Exception as error:
             # a fault of ours must not lose the delivery nor make it spin: it waits like any failed attempt
             log.exception("sending failed in the router itself", delivery_id=claim.key)
             answer = Answer(outcome=Retry(f"internal error: {type(error).__name__}"))
-        took = timedelta(seconds=time.monotonic() - began)
-        following = after_attempt(
-            answer.outcome,
-            claim,
-            destination.limits,
-            datetime.now(UTC),
-            random.random(),  # noqa: S311
-        )
-        settled = await self._settling.settle(
-            Settlement(
-                claim=claim,
-                answer=answer,
-                final=following.status,
-                reason=following.reason,
-                next_due=following.wait,
-                pause=following.pause,
-                begins=thread if root is None else None,
-            )
-        )
-        if settled is not None:
-            self._ended(
-                Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)
-            )
+        return answer, thread if root is None else None
 
     async def _drain(self) -> None:
         if not self._sending:
