@@ -190,7 +190,7 @@ def test_a_mail_server_that_does_not_encrypt(doctor: Doctor) -> None:
         ((level, what),) = doctor.of(smtp(f"smtp+starttls://127.0.0.1:{port}"))
         assert (level, what) == (
             "fault",
-            "127.0.0.1: SMTP: SMTP STARTTLS extension not supported by server.",
+            "127.0.0.1: SMTP: SMTP STARTTLS extension not supported by server",
         )
         assert doctor.of(smtp(f"smtp://127.0.0.1:{port}")) == [("ok", "127.0.0.1: says hello")]
     with mailbox(auth_require_tls=False, authenticator=lambda *_: AuthResult(success=True)) as (_, port):
