@@ -30,5 +30,14 @@ def test_the_rules_of_a_readme_load_without_a_warning(page: str, tmp_path: Path)
     assert lint(loaded.file, loaded.ruleset) == ()
 
 
+def test_both_have_the_same_sections_commands_and_pictures() -> None:
+    def shown(page: str) -> tuple[int, list[str], list[str], int]:
+        commands = [line.partition("#")[0].strip() for line in re.findall(r"^\$ (.*)$", page, re.MULTILINE)]
+        pictures = [Path(name).name for name in re.findall(r"!\[.*?\]\((.*?)\)", page)]
+        return page.count("\n## "), commands, pictures, page.count("\n| ")
+
+    assert shown(ENGLISH) == shown(CHINESE)
+
+
 def test_both_show_the_same_first_rule() -> None:
     assert tomli.loads(rules(ENGLISH)[0]) == tomli.loads(rules(CHINESE)[0])
