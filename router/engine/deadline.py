@@ -25,6 +25,11 @@ def within(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def check() -> None:
+    """Raise OutOfTime if no time is left."""
+    at_most(0)
+
+
 def at_most(seconds: float) -> float:
     """Return `seconds`, or what is left if that is less. Raises OutOfTime if nothing is."""
     left = _deadline.get() - time.monotonic()

@@ -14,6 +14,7 @@ from router.delivery.request import shown
 from router.domain.change import Change
 from router.domain.json import Json
 from router.engine.context import Setting, Told
+from router.engine.deadline import OutOfTime, check
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
 from router.engine.summary import summary_of
@@ -47,29 +48,36 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How many deliveries of all changes are of each kind; `kept` are the first that are not the same."""
+    """How many deliveries of all changes are of each kind; `kept` are the first that are not the same.
+
+    `in_time` False: there was no time for the changes that come after these.
+    """
 
     changes: int
+    in_time: bool
     counts: Counter[Kind]
     by_rule: Counter[tuple[str, Kind]]
     kept: tuple[Difference, ...]
 
 
 def outcome(old: Ruleset, new: Ruleset, changes: Iterable[Change], *, keep: int) -> Outcome:
-    """Compare over all changes, keeping the first `keep` differences."""
+    """Compare over all changes, or as many as there is time for, keeping the first `keep` differences."""
     counts: Counter[Kind] = Counter()
     by_rule: Counter[tuple[str, Kind]] = Counter()
     kept: list[Difference] = []
-    number = 0
-    for _, differences in compare(old, new, changes):
-        number += 1
-        for difference in differences:
-            counts[difference.kind] += 1
-            if difference.kind != "same":
-                by_rule[difference.one.rule, difference.kind] += 1
-                if len(kept) < keep:
-                    kept.append(difference)
-    return Outcome(changes=number, counts=counts, by_rule=by_rule, kept=tuple(kept))
+    number, in_time = 0, True
+    try:
+        for _, differences in compare(old, new, changes):
+            number += 1
+            for difference in differences:
+                counts[difference.kind] += 1
+                if difference.kind != "same":
+                    by_rule[difference.one.rule, difference.kind] += 1
+                    if len(kept) < keep:
+                        kept.append(difference)
+    except OutOfTime:
+        in_time = False
+    return Outcome(changes=number, in_time=in_time, counts=counts, by_rule=by_rule, kept=tuple(kept))
 
 
 def headline(change: Change) -> str:
@@ -104,8 +112,9 @@ def _difference_json(difference: Difference) -> dict[str, object]:
 
 
 def compare(old: Ruleset, new: Ruleset, changes: Iterable[Change]) -> Iterator[tuple[Change, tuple[Difference, ...]]]:
-    """Yield each change with what becomes of its deliveries."""
+    """Yield each change with what becomes of its deliveries. Raises OutOfTime."""
     for change in changes:
+        check()
         yield change, tuple(_differences(change, _sent(old, change), _sent(new, change)))
 
 

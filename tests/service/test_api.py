@@ -1,9 +1,13 @@
 """The admin API: what scripts see and do."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
 
+from router.engine.deadline import within
+from router.service.whatif import outcome
+from router.storage.changes import ChangeFilter
 from tests.acceptance.receivers import Reply
 from tests.acceptance.test_intake import body
 from tests.service.conftest import HOOK, TOKEN, Asked, eventually
@@ -311,6 +315,25 @@ async def test_other_rules_are_compared_over_what_happened(told: Asked) -> None:
     assert len(other["differences"]) == 1
     nobody = await told.api.post("/what-if", json={"rules": text, "prompt": "nobody"})
     assert nobody.json()["changes"] == 0
+
+
+async def test_what_if_ends_in_time(told: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = {"rules": told.rules.read_text()}
+    monkeypatch.setattr(import_module("router.service.api.what_if"), "SECONDS", 0.0)
+    late = await told.api.post("/what-if", json=rules)
+    assert (late.status_code, late.headers["content-type"]) == (422, PROBLEM)
+    assert "take longer" in late.json()["detail"]
+    monkeypatch.undo()
+    assert (await told.api.post("/what-if", json=rules)).json()["complete"], "the turn was given back"
+
+
+async def test_what_if_says_when_there_was_no_time_for_all(told: Asked) -> None:
+    ruleset, changes = told.service.rulebook.ruleset, list(told.store.changes_matching(ChangeFilter()))
+    with within(0):
+        late = outcome(ruleset, ruleset, changes, keep=0)
+    assert (late.changes, late.in_time) == (0, False)
+    found = outcome(ruleset, ruleset, changes, keep=0)
+    assert (found.changes, found.in_time) == (len(changes), True)
 
 
 async def test_what_if_brings_nothing_in_from_outside(told: Asked) -> None:

@@ -19,7 +19,7 @@ from router.domain.ledger import Ledger
 from router.domain.message import SlackMessage
 from router.domain.problem import RulesError
 from router.domain.routing import RuleVerdict
-from router.engine.deadline import OutOfTime, within
+from router.engine.deadline import OutOfTime
 from router.engine.explain import nearest_first
 from router.engine.preview import Preview, preview
 from router.engine.summary import Summary
@@ -33,6 +33,7 @@ from router.service.excerpt import Excerpt, excerpts
 from router.service.playground import LONGEST, opening
 from router.service.rulebook import Loaded, Rulebook
 from router.service.told import MOST_VERDICTS, summary
+from router.service.trials import Trials
 from router.storage.records import EventFilter
 from router.storage.store import Store
 
@@ -96,7 +97,7 @@ class Tried(Struct, frozen=True, kw_only=True):
 
 
 def playground_pages(store: Store, rulebook: Rulebook) -> Router:
-    turn = asyncio.Semaphore(1)
+    trials = Trials()
 
     @get("/", sync_to_thread=True)
     def playground(request: AnyRequest, start: FromQuery[str] = "", rule: FromQuery[str] = "") -> Response[Any]:
@@ -109,19 +110,11 @@ def playground_pages(store: Store, rulebook: Rulebook) -> Router:
     @post("/", status_code=HTTPStatus.OK, request_max_body_size=LARGEST_FORM)
     async def attempt(request: AnyRequest, data: URLEncodedBody[dict[str, str]]) -> Response[Any]:
         form = {name: data.get(name, "") for name in ("start", "rules", "body", "before")}
-        tried = await in_turn(lambda: _try(store, rulebook, form))
-        return await asyncio.to_thread(_page, request, form, tried)
-
-    async def in_turn(work: Callable[[], Tried]) -> Tried:
-        """Do `work` on a thread. Nobody can end a thread, so whoever comes next waits until it has ended by itself."""
         try:
-            async with asyncio.timeout(SECONDS):
-                await turn.acquire()
-                working = asyncio.get_running_loop().run_in_executor(None, work)
-                working.add_done_callback(lambda _: turn.release())
-                return await asyncio.shield(working)
+            tried = await trials.run(lambda: _try(store, rulebook, form), SECONDS)
         except TimeoutError:
-            return Tried(wrong=TOO_SLOW)
+            tried = Tried(wrong=TOO_SLOW)
+        return await asyncio.to_thread(_page, request, form, tried)
 
     def _page(request: AnyRequest, form: dict[str, str], tried: Tried | None) -> Response[Any]:
         offered = store.event_lines(EventFilter(), limit=EVENTS_OFFERED).items
@@ -177,11 +170,10 @@ def _try(store: Store, rulebook: Rulebook, form: dict[str, str]) -> Tried:
     before = start.before() if form["before"] == "start" else ()
     known = _known(store, event) if form["before"] == "ledger" else None
     try:
-        with within(SECONDS):
-            loaded = rulebook.tried(form["rules"])
-            if sum(len(rule.actions) for rule in loaded.ruleset.rules) > MOST_ACTIONS:
-                return Tried(wrong=f"The rules may have at most {MOST_ACTIONS} actions here.")
-            return _tried(preview(loaded.ruleset, event, before, known), loaded)
+        loaded = rulebook.tried(form["rules"])
+        if sum(len(rule.actions) for rule in loaded.ruleset.rules) > MOST_ACTIONS:
+            return Tried(wrong=f"The rules may have at most {MOST_ACTIONS} actions here.")
+        return _tried(preview(loaded.ruleset, event, before, known), loaded)
     except OutOfTime:
         return Tried(wrong=TOO_SLOW)
     except RulesError as error:
