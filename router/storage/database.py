@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from router.storage import bell
 from router.storage.bell import Call
+from router.storage.copier import Copier
 from router.storage.errors import StoreError, StoreNotMigrated, StoreUnavailable
 from router.storage.planner import tell_planner
 
@@ -61,9 +62,12 @@ class Database:
         self.reads: Engine
         self.writes: Engine
         self.inserts: Engine
+        self._copier: Copier | None = None
         if _is_sqlite(engine.url):
             writer = _sqlite(engine.url, cache=_WRITER_CACHE)
             self.reads = engine
+            if lock is not None:
+                self._copier = Copier(writer, engine.execution_options(router_begin=None))
             self.writes = writer.execution_options(router_begin="BEGIN IMMEDIATE")
             self.inserts = writer.execution_options(router_begin=None)
         else:
@@ -133,6 +137,8 @@ class Database:
             raise StoreError(f"cannot be written to: {_first_line(error)}") from error
 
     def close(self) -> None:
+        if self._copier is not None:
+            self._copier.close()
         for engine in (self._engine, self.writes, self.inserts):
             engine.dispose()
         if self._lock is not None:
