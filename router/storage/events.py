@@ -1,10 +1,11 @@
 """Events as received: stored once, waiting to be routed."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, Literal
+from itertools import chain
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -88,30 +89,38 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
     trace: str | None = None
 
 
-_COLUMNS: Final = {
-    "source": "text",
-    "id": "text",
-    "origin": "text",
-    "type": "text",
-    "action": "text",
-    "project_id": "text",
-    "prompt": "text",
-    "received_at": "bigint",
-    "sent_at": "bigint",
-    "status": "text",
-    "reason": "text",
-    "body_digest": "text",
-    "trace": "text",
-    "body": "bytea",
-}
-"""What an event arrives with, and PostgreSQL's types of it."""
+class _Row(NamedTuple):
+    """What an event arrives with, as the columns of its table."""
 
-_INSERT: Final = f"INSERT INTO events ({', '.join(_COLUMNS)})"
+    source: str
+    id: str
+    origin: str
+    type: str
+    action: str | None
+    project_id: str | None
+    prompt: str | None
+    received_at: int
+    sent_at: int | None
+    status: str
+    reason: str
+    body_digest: str
+    trace: str | None
+    body: bytes
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.source, self.id
+
+
+_TYPES: Final = {"received_at": "bigint", "sent_at": "bigint", "body": "bytea"}
+"""PostgreSQL's types of what is not text."""
+
+_INSERT: Final = f"INSERT INTO events ({', '.join(_Row._fields)})"
 _NEW: Final = "ON CONFLICT DO NOTHING"
-_FROM_ARRAYS: Final = (
-    f"{_INSERT} SELECT * FROM unnest({', '.join(f'%s::{type_}[]' for type_ in _COLUMNS.values())}) "  # noqa: S608
-    f"{_NEW} RETURNING source, id"
-)
+_ARRAYS: Final = ", ".join(f"%b::{_TYPES.get(name, 'text')}[]" for name in _Row._fields)
+_FROM_ARRAYS: Final = f"{_INSERT} SELECT * FROM unnest({_ARRAYS}) {_NEW} RETURNING source, id"  # noqa: S608
+"""Arrays in binary: written as text, a body took 50 µs to quote."""
+
 _MOST_ROWS: Final = 200
 """SQLite limits how many values a statement may name."""
 
@@ -147,11 +156,11 @@ def receive(connection: Connection, arrived: Sequence[NewEvent]) -> list[Receipt
     fresh = _store(connection, rows)
     known = [place for place in range(len(rows)) if place not in fresh]
     if known:
-        digests = _digests(connection, {_identity(rows[place]) for place in known})
-        others = [place for place in known if rows[place]["body_digest"] != digests.get(_identity(rows[place]))]
+        digests = _digests(connection, {rows[place].identity for place in known})
+        others = [place for place in known if rows[place].body_digest != digests.get(rows[place].identity)]
         for place in others:
             row = rows[place]
-            row["id"] = f"{row['id']}#{str(row['body_digest'])[:8]}"
+            rows[place] = row._replace(id=f"{row.id}#{row.body_digest[:8]}")
         fresh |= {others[index] for index in _store(connection, [rows[place] for place in others])}
     return [_receipt(event, rows[place], place in fresh) for place, event in enumerate(arrived)]
 
@@ -236,57 +245,52 @@ def _stored(row: Row[Any, Any, Any, Any, Any, Any, Any]) -> StoredEvent:
     return StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=at, body=body, trace=trace)
 
 
-def _row(event: NewEvent) -> dict[str, object]:
-    return {
-        "source": event.source,
-        "id": words(event.id),
-        "origin": event.origin,
-        "type": words(event.type),
-        "action": event.action,
-        "project_id": _optional_words(event.project_id),
-        "prompt": _optional_words(event.prompt),
-        "received_at": to_ms(event.received_at),
-        "sent_at": optional_ms(event.sent_at),
-        "status": event.status,
-        "reason": words(event.reason),
-        "body_digest": hashlib.sha256(event.body).hexdigest(),
-        "trace": event.trace,
-        "body": event.body,
-    }
+def _row(event: NewEvent) -> _Row:
+    return _Row(
+        event.source,
+        words(event.id),
+        event.origin,
+        words(event.type),
+        event.action,
+        _optional_words(event.project_id),
+        _optional_words(event.prompt),
+        to_ms(event.received_at),
+        optional_ms(event.sent_at),
+        event.status,
+        words(event.reason),
+        hashlib.sha256(event.body).hexdigest(),
+        event.trace,
+        event.body,
+    )
 
 
 def _optional_words(value: str | None) -> str | None:
     return None if value is None else words(value)
 
 
-def _identity(row: Mapping[str, object]) -> tuple[object, object]:
-    return row["source"], row["id"]
-
-
-def _store(connection: Connection, rows: Sequence[dict[str, object]]) -> set[int]:
+def _store(connection: Connection, rows: Sequence[_Row]) -> set[int]:
     """Insert the rows that are new. Return their places."""
-    places: dict[tuple[object, object], int] = {}
+    places: dict[tuple[str, str], int] = {}
     for place, row in enumerate(rows):
-        places.setdefault(_identity(row), place)
+        places.setdefault(row.identity, place)
     insert = _insert_arrays if connection.dialect.name == "postgresql" else _insert_values
-    return {places[source, id_] for source, id_ in insert(connection, [rows[place] for place in places.values()])}
+    return {places[identity] for identity in insert(connection, [rows[place] for place in places.values()])}
 
 
-def _insert_arrays(connection: Connection, rows: Sequence[dict[str, object]]) -> Iterable[tuple[object, object]]:
+def _insert_arrays(connection: Connection, rows: Sequence[_Row]) -> Iterable[tuple[str, str]]:
     """Insert what is new and return its identities: one statement, prepared once for any number of rows."""
     if not rows:
         return ()
-    arrays = tuple([row[name] for row in rows] for name in _COLUMNS)
+    arrays = tuple(map(list, zip(*rows, strict=True)))
     return [(source, id_) for source, id_ in connection.exec_driver_sql(_FROM_ARRAYS, arrays)]
 
 
-def _insert_values(connection: Connection, rows: Sequence[dict[str, object]]) -> Iterator[tuple[object, object]]:
+def _insert_values(connection: Connection, rows: Sequence[_Row]) -> Iterator[tuple[str, str]]:
     """The same for SQLite. Each step of a statement there is a moment in which another thread may take the
     interpreter for five milliseconds: so one statement for many rows, and nothing to fetch while all are new.
     """
-    for start in range(0, len(rows), _MOST_ROWS):
-        some = rows[start : start + _MOST_ROWS]
-        values = tuple(row[name] for row in some for name in _COLUMNS)
+    for some in batched(rows, _MOST_ROWS):
+        values = tuple(chain.from_iterable(some))
         statement = _values_statement(len(some))
         try:
             connection.exec_driver_sql(statement, values)
@@ -294,26 +298,26 @@ def _insert_values(connection: Connection, rows: Sequence[dict[str, object]]) ->
             found = connection.exec_driver_sql(f"{statement} {_NEW} RETURNING source, id", values)
             yield from ((source, id_) for source, id_ in found)
         else:
-            yield from map(_identity, some)
+            yield from (row.identity for row in some)
 
 
 @cache
 def _values_statement(rows: int) -> str:
-    row = f"({', '.join('?' for _ in _COLUMNS)})"
+    row = f"({', '.join('?' for _ in _Row._fields)})"
     return f"{_INSERT} VALUES {', '.join([row] * rows)}"
 
 
-def _digests(connection: Connection, identities: Iterable[tuple[object, object]]) -> dict[tuple[object, object], str]:
+def _digests(connection: Connection, identities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return the digest of the body stored under each identity."""
     identity = tuple_(events.c.source, events.c.id)
-    found: dict[tuple[object, object], str] = {}
+    found: dict[tuple[str, str], str] = {}
     for some in batched(identities):
         query = select(events.c.source, events.c.id, events.c.body_digest).where(identity.in_(some))
         found.update(((source, id_), digest) for source, id_, digest in connection.execute(query))
     return found
 
 
-def _receipt(event: NewEvent, row: Mapping[str, object], fresh: bool) -> Receipt:
+def _receipt(event: NewEvent, row: _Row, fresh: bool) -> Receipt:
     if not fresh:
-        return Receipt(str(row["id"]), "duplicate")
-    return Receipt(str(row["id"]), "quarantined" if event.status == "quarantined" else "accepted")
+        return Receipt(row.id, "duplicate")
+    return Receipt(row.id, "quarantined" if event.status == "quarantined" else "accepted")

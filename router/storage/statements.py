@@ -49,10 +49,10 @@ def _put(table: Table, columns: tuple[str, ...]) -> Insert:
     return statement.on_conflict_do_update(index_elements=keys, set_=replaced)
 
 
-def batched(values: Iterable[T]) -> Iterator[list[T]]:
-    """Cut `values` into portions that one IN (…) can name."""
+def batched(values: Iterable[T], most: int = _MOST_VALUES) -> Iterator[list[T]]:
+    """Cut `values` into portions of `most`, by default so many as one IN (…) can name."""
     rest = iter(values)
-    while portion := list(islice(rest, _MOST_VALUES)):
+    while portion := list(islice(rest, most)):
         yield portion
 
 
