@@ -113,7 +113,7 @@ class Bench:
             deliveries=(),
             ruleset="r",
         )
-        (committed,) = self.store.commit([routing], datetime.now(UTC)).result()
+        (committed,) = self.store.commit([routing], datetime.now(UTC)).result().routings
         assert committed is not None
         return [
             f"{change.action} v{change.version.number} {change.origin}"

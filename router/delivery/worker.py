@@ -4,8 +4,8 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -50,6 +50,14 @@ class Ended(Struct, frozen=True, kw_only=True):
     breaker_open_until: datetime | None
 
 
+class Lent:
+    """What may be claimed for a worker together with storing it; `claims`: what was."""
+
+    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
+        self.wanted = wanted
+        self.claims: Sequence[Claim] = ()
+
+
 class Worker:
     """Sends deliveries to the destinations in force, which `destinations` returns at every look.
 
@@ -84,6 +92,10 @@ class Worker:
         self._accepted: set[tuple[str, int]] = set()
         """Those of them, by key and fence, that were accepted, which is being stored: they take no place any more."""
         self._busy: Counter[str] = Counter()
+        self._claiming = asyncio.Lock()
+        """Held while places are being filled, by whomever."""
+        self._unsent: list[Claim] = []
+        """What was claimed when there was no time any more to send it."""
         self._loop = Loop(
             self._step,
             longest_nap=LONGEST_NAP,
@@ -98,25 +110,51 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop` was called; then return when what is being sent has ended, or after 20 s."""
         await self._loop.run()
-        await self._drain()
+        async with self._claiming:  # what is lent comes back first
+            await self._drain()
 
     def stop(self) -> None:
         self._settling.stop()
         self._loop.stop()
 
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Lent]:
+        """Let whoever stores new deliveries claim them for us at once; they are sent when the block ends.
+
+        While the worker is filling its places itself, or has enough to do, nothing is lent.
+        """
+        if (
+            self._claiming.locked()
+            or self._more
+            or self._loop.is_stopping
+            or self._destinations() is not self._in_force
+        ):
+            yield Lent({})
+            return
+        async with self._claiming:
+            wanted = self._wanted()
+            lent = Lent({name: want for name, want in wanted.items() if want.most > 0})
+            try:
+                yield lent
+            finally:
+                self._start(lent.claims)
+
     async def _step(self) -> float:
         """Start what is due and fits; return the seconds until something may be."""
+        await self._give_way()
+        async with self._claiming:
+            return await self._fill()
+
+    async def _fill(self) -> float:
         destinations = self._destinations()
         if destinations is not self._in_force:
             await self._put_in_force(destinations)
-        wanted = {name: self._wanted(destination) for name, destination in destinations.items()}
+        wanted = self._wanted()
         await self._give_up(wanted)
-        await self._give_way()
         due = await self._due(wanted)
         free = {name: wanted[name] for name, wait in due.items() if not wait and wanted[name].most > 0}
         claims = await asyncio.wrap_future(self._store.claim(free)) if free else []
-        for claim in claims:
-            self._start(claim, destinations[claim.destination])
+        self._start(claims)
         taken = Counter(claim.destination for claim in claims)
         self._more = [name for name, want in free.items() if taken[name] == want.most]
         if claims:
@@ -131,15 +169,17 @@ class Worker:
         self._look_at = now + LOOK_EVERY
         return await asyncio.to_thread(self._store.due_destinations, wanted)
 
-    def _wanted(self, destination: AnyDestination) -> Wanted:
-        limits = destination.limits
-        return Wanted(
-            type=destination.type,
-            most=limits.concurrency - self._busy[destination.name],
-            lease=limits.timeout + LEASE_MARGIN,
-            max_age=limits.max_age,
-            rate=limits.rate,
-        )
+    def _wanted(self) -> dict[str, Wanted]:
+        return {
+            name: Wanted(
+                type=destination.type,
+                most=destination.limits.concurrency - self._busy[name],
+                lease=destination.limits.timeout + LEASE_MARGIN,
+                max_age=destination.limits.max_age,
+                rate=destination.limits.rate,
+            )
+            for name, destination in self._in_force.items()
+        }
 
     async def _put_in_force(self, destinations: Mapping[str, AnyDestination]) -> None:
         """Tell the store which destinations there are now; those that changed, at the start all, begin anew."""
@@ -156,11 +196,15 @@ class Worker:
             self._given_up(given_up)
         self._give_up_at = now + GIVE_UP_EVERY
 
-    def _start(self, claim: Claim, destination: AnyDestination) -> None:
-        self._busy[claim.destination] += 1
-        task = asyncio.create_task(self._deliver(claim, destination))
-        self._sending[task] = claim
-        task.add_done_callback(self._finished)
+    def _start(self, claims: Sequence[Claim]) -> None:
+        if self._loop.is_stopping:
+            self._unsent += claims
+            return
+        for claim in claims:
+            self._busy[claim.destination] += 1
+            task = asyncio.create_task(self._deliver(claim, self._in_force[claim.destination]))
+            self._sending[task] = claim
+            task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         claim = self._sending.pop(task)
@@ -222,13 +266,13 @@ class Worker:
         return answer, thread if root is None else None
 
     async def _drain(self) -> None:
-        if not self._sending:
-            return
-        _, unfinished = await asyncio.wait(self._sending, timeout=DRAIN.total_seconds())
-        claims = [self._sending[task] for task in unfinished]
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        claims, self._unsent = self._unsent, []
+        if self._sending:
+            _, unfinished = await asyncio.wait(self._sending, timeout=DRAIN.total_seconds())
+            claims += [self._sending[task] for task in unfinished]
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
         if claims:
             log.warning("released unfinished deliveries", delivery_ids=[claim.key for claim in claims])
             await asyncio.wrap_future(self._store.release(claims))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -91,6 +91,7 @@ class Service:
             Halves(store, self.apis.of, lambda: self.routing.wake()),
             self.intake.give_way,
             tracing,
+            lambda: self.worker.lend(),
             capture=capture,
         )
         self.reconciler = Reconciler(store, self.baseline, self.apis.of, self._looked, self.routing.wake)
@@ -229,7 +230,7 @@ class Service:
         self.metrics.missed.labels(look.source).inc(len(look.missed))
         tell_missed(look, self.troubles)
 
-    def _routed(self, routings: Sequence[Routing]) -> None:
+    def _routed(self, routings: Sequence[Routing], claimed: Collection[str]) -> None:
         for routing in routings:
             for change in routing.changes:
                 for verdict in routing.verdicts[change.id]:
@@ -243,7 +244,7 @@ class Service:
             for event in routing.events:
                 self.metrics.routed.labels(event.status).inc()
                 self.metrics.routing_seconds.observe(event.waited.total_seconds())
-            self._enqueued(routing.deliveries)
+            self._enqueued(routing.deliveries, claimed)
         if routings:
             self._became()
         if any(firing.hold for routing in routings for firing in routing.firings):
@@ -263,13 +264,13 @@ class Service:
         self.live.tell()
         self.replicas.call("outcomes")
 
-    def _enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
+    def _enqueued(self, deliveries: Sequence[NewDelivery], claimed: Collection[str] = ()) -> None:
         for delivery in deliveries:
             if delivery.status != "pending":
                 self._over(delivery.destination, delivery.status)
             if delivery.status == "dead" and not delivery.about_trouble:
                 self.troubles.delivery_dead(delivery.destination, delivery.key, delivery.reason)
-        if any(delivery.status == "pending" for delivery in deliveries):
+        if any(delivery.status == "pending" and delivery.key not in claimed for delivery in deliveries):
             self.worker.wake()
             self.replicas.call("deliveries")
 

@@ -1,7 +1,8 @@
 """Settled batches of waiting events become changes, firings and stored deliveries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ import msgspec
 import structlog
 
 from router.delivery.loop import Loop, at_once
+from router.delivery.worker import Lent
 from router.domain.change import Change
 from router.domain.event import Event, PromptKey
 from router.domain.routing import Routing, SettledEvent
@@ -145,8 +147,13 @@ def portions(due: Iterable[WaitingBatch]) -> Iterator[Sequence[WaitingBatch]]:
         yield portion
 
 
+def nothing_lent() -> AbstractAsyncContextManager[Lent]:
+    return nullcontext(Lent({}))
+
+
 class RoutingLoop:
-    """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored.
+    """Routes what has settled. `ruleset` returns the rules in force; `routed` is told what was stored, and the keys of
+    the deliveries that were claimed with that for whom `lend` speaks.
 
     `wait_for` says until when a batch has to wait for what was before it to be known; `halves` asks Langfuse where lost
     labels went; `give_way` returns when nothing more urgent is going on.
@@ -156,14 +163,16 @@ class RoutingLoop:
         self,
         store: Store,
         ruleset: Callable[[], Ruleset],
-        routed: Callable[[Sequence[Routing]], None],
+        routed: Callable[[Sequence[Routing], Collection[str]], None],
         wait_for: Callable[[WaitingBatch, Source | None], datetime | None] = lambda _batch, _source: None,
         halves: Halves | None = None,
         give_way: Callable[[], Awaitable[None]] = at_once,
         tracing: "Tracing | None" = None,
+        lend: Callable[[], AbstractAsyncContextManager[Lent]] = nothing_lent,
         *,
         capture: bool,
     ) -> None:
+        self._lend = lend
         self._store = store
         self._ruleset = ruleset
         self._routed = routed
@@ -230,24 +239,27 @@ class RoutingLoop:
         """Route those that no other replica is routing; tell whether there were any."""
         if self._loop.is_stopping:
             return False
-        results, stored = await asyncio.to_thread(self._route, due, ruleset, now)
+        async with self._lend() as lent:
+            results, stored = await asyncio.to_thread(self._route, due, ruleset, now, lent)
         for batch, result in results:
             if result.until is not None:
                 left = batch.count - (len(result.routing.events) if result.routing else 0)
                 self._held[_name(batch)] = (left, result.until)
             self._seek(batch, result, ruleset)
-        self._routed(stored)
+        self._routed(stored, {claim.key for claim in lent.claims})
         return bool(results)
 
     def _route(
-        self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime
+        self, due: Sequence[WaitingBatch], ruleset: Ruleset, now: datetime, lent: Lent
     ) -> tuple[list[tuple[WaitingBatch, Routed]], list[Routing]]:
         """Decide and store. Return what was decided on each batch, and the routings that count."""
         with self._store.turn(due) as turn:
             results = [(batch, self._decide(batch, ruleset, turn, now)) for batch in turn.batches]
             routings = [result.routing for _, result in results if result.routing is not None]
-            answers = self._store.commit(routings, datetime.now(UTC)).result() if routings else []
-        stored = [routing for routing in answers if routing is not None]
+            stored: list[Routing] = []
+            if routings:
+                committed = self._store.commit(routings, datetime.now(UTC), lent.wanted).result()
+                stored, lent.claims = [one for one in committed.routings if one is not None], committed.claims
         if self._tracing is not None:
             self._tracing.routed(stored)
         return results, stored

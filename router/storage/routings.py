@@ -4,7 +4,7 @@ What is there already is passed over in silence: change ids, (change, rule), (fi
 are unique, so a routing that is repeated after a crash, or told twice by two automations, adds nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -12,9 +12,11 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from router.domain.delivery import Claim
 from router.domain.routing import Firing, Later, Routing, Throttle
 from router.storage import changes, deliveries, held, ledgers
 from router.storage.clock import Millis, now_ms, to_ms
+from router.storage.deliveries import Wanted
 from router.storage.statements import Row, add_new, batched, insert_new
 from router.storage.tables import EVENT_WAITS, events, firing_changes, firings, rulesets, verdicts
 
@@ -35,12 +37,22 @@ class _Accepted(Struct, frozen=True):
     prompt: int | None
 
 
-def commit(connection: Connection, routings: Sequence[Routing], at: datetime) -> list[Routing | None]:
-    """Store each routing whole, or not at all (None) where another one of the same events came first.
+class Committed(Struct, frozen=True):
+    """What came of each routing, None: it was not stored. `claims`: deliveries that can be sent at once."""
 
-    Return what came of each: its firings are those that fired, or were held (then `hold` says how), and the
-    deliveries are those of the former. `at` is the time of routing; deliveries are due at once, by the database's
-    clock.
+    routings: Sequence[Routing | None]
+    claims: Sequence[Claim]
+
+
+def commit(
+    connection: Connection, routings: Sequence[Routing], at: datetime, wanted: Mapping[str, Wanted]
+) -> Committed:
+    """Store each routing whole, or not at all where another one of the same events came first.
+
+    Of what was stored, the firings are those that fired, or were held (then `hold` says how), and the deliveries are
+    those of the former. `at` is the time of routing; deliveries are due at once, by the database's clock. Where some
+    were made for a destination that is `wanted`, those that are due there are claimed: what is at rest need not be
+    looked for, nor claimed in a transaction of its own.
     """
     accepted: list[_Accepted] = []
     current: list[bool] = []
@@ -57,8 +69,10 @@ def commit(connection: Connection, routings: Sequence[Routing], at: datetime) ->
     fired = _add_firings(connection, accepted, to_ms(at))
     stored = [_Accepted(_as_stored(one.routing, fired), one.prompt) for one in accepted]
     deliveries.add(connection, [(new, one.prompt) for one in stored for new in one.routing.deliveries])
+    made = {new.destination for one in stored for new in one.routing.deliveries if new.status == "pending"}
+    claims = deliveries.claim(connection, {name: wanted[name] for name in made if name in wanted})
     answers = iter(stored)
-    return [next(answers).routing if taken else None for taken in current]
+    return Committed([next(answers).routing if taken else None for taken in current], claims)
 
 
 def save_ruleset(connection: Connection, digest: str, text: str) -> None:

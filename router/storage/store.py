@@ -64,6 +64,7 @@ from router.storage.records import (
 )
 from router.storage.replays import Place, Replayed
 from router.storage.retention import Forgotten
+from router.storage.routings import Committed
 from router.storage.turn import Turn
 from router.storage.writer import Writer
 
@@ -207,13 +208,16 @@ class Store:
                 found, after = changes.portion(connection, wanted, after)
             yield from found
 
-    def commit(self, found: Sequence[Routing], at: datetime) -> Future[list[Routing | None]]:
+    def commit(
+        self, found: Sequence[Routing], at: datetime, wanted: Mapping[str, Wanted] | None = None
+    ) -> Future[Committed]:
         """Store each routing whole, or not at all: None where the ledger (or the events) moved on since it was read.
 
         What is there already (a change, a firing, a delivery) is passed over, so that repeating is harmless. What
         was stored is returned: its firings either fired or are held (`hold`), and only the former have deliveries.
+        Of the destinations `wanted` for which some were made, those that are due are claimed together with that.
         """
-        return self._writer.submit(lambda connection: routings.commit(connection, found, at))
+        return self._writer.submit(lambda connection: routings.commit(connection, found, at, wanted or {}))
 
     def save_ruleset(self, digest: str, text: str) -> Future[None]:
         """Keep the rules under their digest, so that what they decided can be explained later."""

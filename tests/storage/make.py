@@ -140,7 +140,7 @@ def routing(
 
 def commit(store: Store, *routings: Routing) -> list[bool]:
     """Store the routings; tell which were taken."""
-    return [stored is not None for stored in store.commit(routings, NOW).result()]
+    return [stored is not None for stored in store.commit(routings, NOW).result().routings]
 
 
 def enqueue(store: Store, *planned: NewDelivery) -> None:

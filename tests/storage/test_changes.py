@@ -72,7 +72,7 @@ def route(store: Store, at: datetime, *bodies: dict[str, Any]) -> tuple[Change, 
         routing = Routing(
             ledger=ledger, events=settled, changes=derived, verdicts={}, firings=(), deliveries=(), ruleset="r"
         )
-        assert store.commit([routing], at).result() == [routing]
+        assert store.commit([routing], at).result().routings == [routing]
         found += derived
     return tuple(found)
 

@@ -25,7 +25,7 @@ def fill(url: str) -> None:
             ledger=full_ledger(),
             events=(SettledEvent(event.seq, "routed"),),
         )
-        assert store.commit([done], NOW).result() != [None]
+        assert store.commit([done], NOW).result().routings != [None]
         store.save_ruleset("r-1", "rules").result()
         store.trouble_due("kind", "subject", NOW - NOW).result()
 

@@ -43,7 +43,7 @@ def matched(hold: Hold | None, *ids: str, rule: str = RULE) -> Routing:
 
 def store_it(store: Store, found: Routing) -> Firing | None:
     """Store a routing; return its firing as it was stored."""
-    (stored,) = store.commit([found], NOW).result()
+    (stored,) = store.commit([found], NOW).result().routings
     assert stored is not None
     return stored.firings[0] if stored.firings else None
 
@@ -170,7 +170,7 @@ def test_the_others_of_a_batch_wait_with_what_is_held(store: Store) -> None:
     both = msgspec.structs.replace(
         first, changes=(*first.changes, *others.changes), firings=(*first.firings, *others.firings)
     )
-    (stored,) = store.commit([both], NOW).result()
+    (stored,) = store.commit([both], NOW).result().routings
     assert stored is not None
     assert [firing.hold for firing in stored.firings] == [None, Later("cart", TEN_MINUTES)]
     pass_time(store)

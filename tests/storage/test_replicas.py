@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -76,7 +75,7 @@ class Replica:
         self.routing = RoutingLoop(store, lambda: ruleset, self._routed, capture=False)
         self.tasks = [asyncio.create_task(loop.run()) for loop in (self.routing, self.held)]
 
-    def _routed(self, _: Sequence[object]) -> None:
+    def _routed(self, *_: object) -> None:
         self.held.wake()
 
     async def stop(self) -> None:
