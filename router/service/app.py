@@ -17,6 +17,7 @@ from router.delivery.client import Clients
 from router.delivery.outcome import reason_word
 from router.delivery.worker import Ended, Worker
 from router.domain.delivery import Claim, NewDelivery, Refused
+from router.domain.event import PromptKey
 from router.domain.json import Json
 from router.domain.problem import RulesError
 from router.domain.routing import Routing
@@ -45,6 +46,7 @@ from router.service.troubles import Troubles
 from router.service.webhook import Webhooks
 from router.storage.deliveries import GivenUp
 from router.storage.errors import StoreUnavailable
+from router.storage.events import NewEvent
 from router.storage.held import Telling
 from router.storage.spool import Spool
 from router.storage.store import Store
@@ -209,10 +211,13 @@ class Service:
 
     # ---- what the others tell
 
-    def received(self, settle: timedelta) -> None:
+    def received(self, settle: timedelta, event: NewEvent | None = None) -> None:
         """An event is stored that is to be routed when it has waited for others of its prompt for that long."""
         self.live.tell()
-        self.routing.wake(settle)
+        if event is None or event.project_id is None or event.prompt is None or settle:
+            self.routing.wake(settle)
+        else:
+            self.routing.came(PromptKey(event.source, event.project_id, event.prompt), event.received_at)
         self.replicas.call("events")
 
     def _drained(self) -> None:

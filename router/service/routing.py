@@ -190,10 +190,30 @@ class RoutingLoop:
         self._remembered: str | None = None
         self._held: dict[PromptKey | int, tuple[int, datetime]] = {}
         """Batches that wait for the other half of a move: how many events they had, and until when."""
+        self._told: dict[PromptKey, WaitingBatch] = {}
+        """What came since the last step, as far as we were told which."""
+        self._all_told = False
+        """Nothing waits but what we are told, as far as is known."""
+        self._look_at = 0.0
+        """When the store is asked what waits, whatever is known."""
 
     def wake(self, after: timedelta = timedelta()) -> None:
         """There may be something to route in that time; looking earlier would be in vain. Call it on the event loop."""
+        self._all_told = False
         self._loop.wake(after)
+
+    def came(self, key: PromptKey, at: datetime) -> None:
+        """An event of that prompt is stored, which came `at` then and waits for no other. Call it on the event loop."""
+        known = self._told.get(key)
+        self._told[key] = WaitingBatch(
+            key=key,
+            seq=0,
+            source=key.source,
+            count=1 if known is None else known.count + 1,
+            first_received_at=at if known is None else known.first_received_at,
+            last_received_at=at,
+        )
+        self._loop.wake()
 
     def stop(self) -> None:
         self._loop.stop()
@@ -203,7 +223,7 @@ class RoutingLoop:
 
     async def _step(self) -> float:
         """Route what is due; return the seconds until something may be."""
-        waiting = await asyncio.to_thread(self._store.waiting)
+        waiting = await self._waiting()
         ruleset = self._ruleset()  # after the look: what arrived after a reload is routed by its rules
         await self._remember(ruleset)
         now = datetime.now(UTC)
@@ -215,9 +235,24 @@ class RoutingLoop:
             for some in portions(due):
                 await self._give_way()
                 routed |= await self._route_all(some, ruleset, now)
+            if self._all_told and len(due) == len(waiting):
+                return LONGEST_NAP
+            self._all_told = False
             return 0.0 if routed else OTHERS_ROUTE
+        self._all_told &= not waiting
         later = min((at for at, _ in times), default=now + timedelta(seconds=LONGEST_NAP))
         return (later - now).total_seconds()
+
+    async def _waiting(self) -> Sequence[WaitingBatch]:
+        """Return what waits: what we were told came, if that is all as far as is known; else the store says."""
+        told, self._told = self._told, {}
+        now = asyncio.get_running_loop().time()
+        if told and self._all_told and now < self._look_at:
+            return list(told.values())
+        self._all_told, self._look_at = True, now + LONGEST_NAP  # who wakes us meanwhile knows of more
+        waiting = await asyncio.to_thread(self._store.waiting)
+        self._all_told &= not waiting
+        return waiting
 
     async def _remember(self, ruleset: Ruleset) -> None:
         """Keep the rules before anything is routed by them."""
@@ -241,6 +276,8 @@ class RoutingLoop:
             return False
         async with self._lend() as lent:
             results, stored = await asyncio.to_thread(self._route, due, ruleset, now, lent)
+        over = [result for _, result in results if result.until is None]
+        self._all_told &= len(over) == len(due) and len(stored) == sum(result.routing is not None for result in over)
         for batch, result in results:
             if result.until is not None:
                 left = batch.count - (len(result.routing.events) if result.routing else 0)

@@ -53,14 +53,14 @@ class Answer(Struct, frozen=True):
 
 class Webhooks:
     """Takes webhooks. `sources` returns those in force; `received` is called after each event that is to be routed,
-    with how long it waits at least for others of its prompt.
+    with it and how long it waits at least for others of its prompt.
     """
 
     def __init__(
         self,
         keep: Keep,
         sources: Callable[[], Mapping[str, Source]],
-        received: Callable[[timedelta], None],
+        received: Callable[[timedelta, NewEvent], None],
         troubles: Troubles,
         metrics: Metrics,
         max_body: int,
@@ -143,7 +143,7 @@ class Webhooks:
             self._troubles.quarantined(source.name, receipt.id, event.reason)
         elif receipt.status == "accepted":
             log.info("event accepted", source=source.name, event_id=receipt.id, type=event.type, action=event.action)
-            self._received(source.settle if event.prompt is not None else timedelta())
+            self._received(source.settle if event.prompt is not None else timedelta(), event)
 
     def _not_stored(self, event: NewEvent, error: StoreUnavailable) -> Answer:
         log.warning("an event could not be stored", source=event.source, event_id=event.id, error=str(error))

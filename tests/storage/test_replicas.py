@@ -5,14 +5,15 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from router.domain.event import PromptKey
 from router.engine.ruleset import Ruleset
 from router.service.held import HeldLoop
 from router.service.routing import RoutingLoop
 from router.storage.events import NewEvent
 from router.storage.store import Store
-from router.storage.tables import deliveries, events, firing_changes
+from router.storage.tables import changes, deliveries, events, firing_changes
 from tests.acceptance.running import eventually
 from tests.build import ruleset_of
 
@@ -111,3 +112,20 @@ async def test_replicas_tell_each_change_once(url: str) -> None:
             ).all()
     assert set(Counter(told).values()) == {1}
     assert Counter(rule for rule, _ in told) == {rule.name: PROMPTS * VERSIONS for rule in ruleset.rules}
+
+
+async def test_what_nobody_told_is_routed_as_well_while_others_are_told_of(url: str) -> None:
+    with Store.open(url) as store:
+        replica = Replica(store, ruleset_of(RULES))
+        await asyncio.wrap_future(store.receive(new_version(0)))  # by somebody else
+        async with asyncio.timeout(60):
+            number = 1
+            while any(batch.seq == 1 for batch in await asyncio.to_thread(store.waiting)):
+                event = new_version(number * PROMPTS + 1)
+                await asyncio.wrap_future(store.receive(event))
+                replica.routing.came(PromptKey("prod", "p1", str(event.prompt)), event.received_at)
+                number += 1
+            await asyncio.to_thread(eventually, lambda: finished(store), "everything is told")
+        await replica.stop()
+        with store._database.read() as connection:
+            assert connection.execute(select(func.count()).select_from(changes)).scalar() == number
