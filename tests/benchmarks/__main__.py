@@ -3,7 +3,19 @@
 python -m tests.benchmarks
 """
 
-from tests.benchmarks import drain, intake, latency, matching, memory, million, pages, reload, rendering, replicas
+from tests.benchmarks import (
+    drain,
+    intake,
+    latency,
+    matching,
+    memory,
+    million,
+    pages,
+    reload,
+    rendering,
+    replicas,
+    routing,
+)
 from tests.benchmarks.table import in_turn, show
 
 ROUNDS = 5
@@ -18,6 +30,7 @@ def main() -> None:
                 reload.rows(10_000, 3),
                 latency.rows(ROUNDS),
                 intake.rows(6_000, ROUNDS),
+                routing.rows(2_000, ROUNDS),
                 drain.rows(3_000, ROUNDS),
                 replicas.rows(3_000, ROUNDS),
                 memory.rows(100_000, 5_000),
