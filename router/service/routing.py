@@ -1,7 +1,7 @@
 """Settled batches of waiting events become changes, firings and stored deliveries."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -12,11 +12,11 @@ import structlog
 from router.delivery.loop import Loop, at_once
 from router.delivery.worker import Lent
 from router.domain.change import Change
-from router.domain.event import Event, PromptKey
+from router.domain.event import Content, Event, PromptKey
 from router.domain.routing import Routing, SettledEvent
 from router.domain.source import Source
 from router.engine.explain import worth_keeping
-from router.engine.ledger import change_of, contents_needed, derive, with_contents
+from router.engine.ledger import Derivation, change_of, contents_needed, derive, with_contents
 from router.engine.plan import plan
 from router.engine.ruleset import Ruleset
 from router.service.halves import Halves
@@ -36,9 +36,8 @@ LONGEST_SETTLE: Final = 10
 LONGEST_NAP: Final = 1.0
 """Seconds until the store is asked again even if nobody woke us: a replica may have left events behind."""
 
-BATCHES_AT_ONCE: Final = 16
-EVENTS_AT_ONCE: Final = 32
-"""So many batches, or batches of so many events, share one commit; who sends an event meanwhile waits for it."""
+EVENTS_AT_ONCE: Final = 64
+"""Batches of so many events share one commit; who sends an event meanwhile waits for it."""
 
 AFTER_A_FAULT: Final = timedelta(minutes=1)
 """For so long a batch is left alone that the router itself could not handle."""
@@ -59,43 +58,72 @@ def untraced(events: dict[int, Event]) -> dict[int, Event]:
     return events
 
 
+def none_gone(_key: PromptKey) -> frozenset[str]:
+    return frozenset()
+
+
 def route(
-    batch: WaitingBatch,
+    batches: Sequence[WaitingBatch],
     ruleset: Ruleset,
     turn: Turn,
     now: datetime,
     *,
     capture: bool,
-    gone: frozenset[str] = frozenset(),
+    gone: Callable[[PromptKey], frozenset[str]] = none_gone,
     traced: Callable[[dict[int, Event]], dict[int, Event]] = untraced,
-) -> Routed:
-    """Decide on one batch, from the store's present ledger. Reads only; what it found is stored by the caller.
+) -> list[Routed]:
+    """Decide on each batch, from the store's present ledgers. Reads only; what it found is stored by the caller.
 
-    `gone`: labels of its prompt that no version holds. `traced` is given what is routed, by its number in the store.
+    `gone`: labels of a prompt that no version holds. `traced` is given what is routed, by its number in the store.
     """
-    stored = turn.events(batch)
-    if not stored:
-        return Routed(None)  # somebody else was faster
-    events = {event.id: (seq, event) for seq, event in traced({row.seq: decoded(row) for row in stored}).items()}
-    if batch.key is None:
-        changes = tuple(change_of(event) for _, event in events.values())
-        settled = tuple(SettledEvent(seq, "routed", waited=now - event.received_at) for seq, event in events.values())
-        return Routed(_routing(ruleset, changes, settled, now, capture=capture))
-    known = turn.ledger(batch.key)
-    source = ruleset.sources.get(batch.source)
-    pair = source.pair if source else timedelta()
-    derived = derive(known, [event for _, event in events.values()], now=now, pair=pair, gone=gone)
+    waiting = [traced({row.seq: decoded(row) for row in rows}) for rows in turn.events(batches)]
+    known = turn.ledgers([batch.key for batch in batches if batch.key is not None])
+    derived: dict[PromptKey, Derivation] = {}
+    for batch, events in zip(batches, waiting, strict=True):
+        if batch.key is not None and events:
+            source = ruleset.sources.get(batch.source)
+            pair = source.pair if source else timedelta()
+            derived[batch.key] = derive(known[batch.key], events.values(), now=now, pair=pair, gone=gone(batch.key))
+    contents = turn.contents(
+        {key: contents_needed(found.changes) - found.ledger.contents.keys() for key, found in derived.items()}
+    )
+    results = []
+    for batch, events in zip(batches, waiting, strict=True):
+        if not events:
+            results.append(Routed(None))  # somebody else was faster
+        elif batch.key is None:
+            results.append(_of_no_prompt(events, ruleset, now, capture=capture))
+        else:
+            found = derived[batch.key], contents[batch.key]
+            results.append(_of_prompt(events, *found, ruleset, now, capture=capture))
+    return results
+
+
+def _of_no_prompt(events: Mapping[int, Event], ruleset: Ruleset, now: datetime, *, capture: bool) -> Routed:
+    changes = tuple(map(change_of, events.values()))
+    settled = tuple(SettledEvent(seq, "routed", waited=now - event.received_at) for seq, event in events.items())
+    return Routed(_routing(ruleset, changes, settled, now, capture=capture))
+
+
+def _of_prompt(
+    events: Mapping[int, Event],
+    derived: Derivation,
+    contents: dict[str, Content],
+    ruleset: Ruleset,
+    now: datetime,
+    *,
+    capture: bool,
+) -> Routed:
+    """`contents`: of the versions that the changes speak of, as far as the store has them."""
+    seqs = {event.id: seq for seq, event in events.items()}
     settled = tuple(
-        SettledEvent(seq, status, reason, now - event.received_at)
-        for id, (status, reason) in derived.statuses.items()
-        for seq, event in [events[id]]
+        SettledEvent(seqs[id_], status, reason, now - events[seqs[id_]].received_at)
+        for id_, (status, reason) in derived.statuses.items()
     )
     if not settled:
         return Routed(None, derived.until, derived.awaited)
-    contents = derived.ledger.contents | turn.contents(
-        batch.key, contents_needed(derived.changes) - derived.ledger.contents.keys()
-    )
-    changes = tuple(with_contents(change, contents) for change in derived.changes)
+    known = derived.ledger.contents | contents
+    changes = tuple(with_contents(change, known) for change in derived.changes)
     routing = _routing(ruleset, changes, settled, now, capture=capture)
     return Routed(msgspec.structs.replace(routing, ledger=derived.ledger), derived.until, derived.awaited)
 
@@ -138,7 +166,7 @@ def portions(due: Iterable[WaitingBatch]) -> Iterator[Sequence[WaitingBatch]]:
     """Cut what is due into steps that take about as long; a batch stays whole."""
     portion, events = list[WaitingBatch](), 0
     for batch in due:
-        if portion and (len(portion) == BATCHES_AT_ONCE or events + batch.count > EVENTS_AT_ONCE):
+        if portion and events + batch.count > EVENTS_AT_ONCE:
             yield portion
             portion, events = [], 0
         portion.append(batch)
@@ -291,7 +319,7 @@ class RoutingLoop:
     ) -> tuple[list[tuple[WaitingBatch, Routed]], list[Routing]]:
         """Decide and store. Return what was decided on each batch, and the routings that count."""
         with self._store.turn(due) as turn:
-            results = [(batch, self._decide(batch, ruleset, turn, now)) for batch in turn.batches]
+            results = self._decide(turn.batches, ruleset, turn, now)
             routings = [result.routing for _, result in results if result.routing is not None]
             stored: list[Routing] = []
             if routings:
@@ -301,17 +329,23 @@ class RoutingLoop:
             self._tracing.routed(stored)
         return results, stored
 
-    def _decide(self, batch: WaitingBatch, ruleset: Ruleset, turn: Turn, now: datetime) -> Routed:
-        gone = self._halves.gone(batch.key) if self._halves and batch.key else frozenset()
+    def _decide(
+        self, batches: Sequence[WaitingBatch], ruleset: Ruleset, turn: Turn, now: datetime
+    ) -> list[tuple[WaitingBatch, Routed]]:
+        gone = self._halves.gone if self._halves else none_gone
         traced = self._tracing.routing if self._tracing else untraced
         try:
-            return route(batch, ruleset, turn, now, capture=self._capture, gone=gone, traced=traced)
+            results = route(batches, ruleset, turn, now, capture=self._capture, gone=gone, traced=traced)
         except StoreUnavailable:
             raise
         except Exception:
             # one batch that we cannot handle must not end the routing of all others
+            if len(batches) > 1:
+                return [one for batch in batches for one in self._decide([batch], ruleset, turn, now)]
+            (batch,) = batches
             log.exception("a batch cannot be routed", source=batch.source, prompt=batch.key and batch.key.name)
-            return Routed(None, now + AFTER_A_FAULT)
+            return [(batch, Routed(None, now + AFTER_A_FAULT))]
+        return list(zip(batches, results, strict=True))
 
     def _seek(self, batch: WaitingBatch, result: Routed, ruleset: Ruleset) -> None:
         """Ask for the other halves that the batch waits for; a wait that is over is asked for no more."""

@@ -6,15 +6,16 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, case, func, select, tuple_
 
 from router.domain.change import Change, Move, Version
 from router.domain.event import Content, Event, PromptKey
 from router.engine.context import author_of
 from router.engine.ledger import contents_needed, with_contents
+from router.storage.bound import given, rows_given
 from router.storage.clock import Millis, from_ms, to_ms
 from router.storage.events import StoredEvent, decoded
-from router.storage.statements import Row, add_new, batched, insert_new
+from router.storage.statements import Row, add_new, batched
 from router.storage.tables import change_labels, changes, events, prompts, versions, words
 
 PORTION: Final = 200
@@ -25,10 +26,9 @@ _READ_FOR_LISTS: Final = 64 * 1024
 _VersionKey: TypeAlias = tuple[int, str]
 
 
-_ADD: Final = insert_new(changes).values(
-    event=select(events.c.seq)
-    .where(events.c.source == bindparam("event_source"), events.c.id == bindparam("event_id"))
-    .scalar_subquery()
+_TOLD: Final = given(source=str, id=str)
+_EVENTS: Final = select(events.c.seq, events.c.source, events.c.id).join_from(
+    _TOLD, events, and_(events.c.source == _TOLD.c.source, events.c.id == _TOLD.c.id)
 )
 
 
@@ -65,7 +65,12 @@ def add(connection: Connection, told: Sequence[tuple[Change, int | None]], at: M
     """Store changes, each with its prompt's number in the store; those that are there already are passed over."""
     if not told:
         return
-    connection.execute(_ADD, [_row(change, prompt, at) for change, prompt in told])
+    of = {(change.event.source, words(change.event.id)) for change, _ in told}
+    seqs = {(source, id_): seq for seq, source, id_ in connection.execute(_EVENTS, rows_given(of))}
+    rows = [
+        _row(change, seqs.get((change.event.source, words(change.event.id))), prompt, at) for change, prompt in told
+    ]
+    add_new(connection, changes, rows)
     labels = [
         {"change_id": change.id, "label": label}
         for change, _ in told
@@ -217,11 +222,10 @@ def _change(row: RowMapping, event: Event) -> Change:
     )
 
 
-def _row(change: Change, prompt: int | None, at: Millis) -> Row:
+def _row(change: Change, event: int | None, prompt: int | None, at: Millis) -> Row:
     return {
         "id": change.id,
-        "event_source": change.event.source,
-        "event_id": words(change.event.id),
+        "event": event,
         "prompt": prompt,
         "version_id": None if change.version is None else change.version.id,
         "version": None if change.version is None else change.version.number,

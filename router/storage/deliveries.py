@@ -43,8 +43,9 @@ from router.domain.destination import Rate
 from router.domain.message import DestinationType, Message
 from router.storage import destinations as gates
 from router.storage import order, threads
+from router.storage.bound import among
 from router.storage.clock import Millis, duration_ms, from_ms, now_ms, optional_moment, to_ms
-from router.storage.statements import among, batched, insert_new
+from router.storage.statements import add_new, batched
 from router.storage.tables import DELIVERY_IS_SENDING, DELIVERY_WAITS, attempts, deliveries, destinations
 
 SettledStatus: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "cancelled"]
@@ -61,9 +62,6 @@ _MESSAGE: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
 """Made once: to look a union up costs ten times what decoding by it does."""
 
 _NOW: Final = select(now_ms())
-_ADD: Final = (
-    insert_new(deliveries).values(created_at=now_ms(), queued_at=now_ms(), due_at=now_ms()).returning(deliveries.c.key)
-)
 _SENDING: Final = (
     select(deliveries.c.seq, deliveries.c.key, deliveries.c.fence, deliveries.c.order_key)
     .where(among(deliveries.c.key, "keys"), DELIVERY_IS_SENDING)
@@ -199,6 +197,9 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
 
     Return the keys of the new ones.
     """
+    if not new:
+        return []
+    now = _now(connection)
     rows = [
         {
             "key": delivery.key,
@@ -218,17 +219,18 @@ def add(connection: Connection, new: Sequence[tuple[NewDelivery, int | None]]) -
             "again": delivery.again,
             "trace": None if delivery.trace is None else msgspec.json.encode(delivery.trace).decode(),
             "arrived_at": None if delivery.arrived_at is None else to_ms(delivery.arrived_at),
+            "created_at": now,
+            "queued_at": now,
+            "due_at": now,
             "attempts": 0,
             "fence": 0,
         }
         for delivery, prompt in new
     ]
-    if not rows:
-        return []
-    keys = connection.execute(_ADD, rows).scalars().all()
+    keys = [key for (key,) in add_new(connection, deliveries, rows, "key")]
     named = {(delivery.destination, delivery.type) for delivery, _ in new}
     gates.add(connection, sorted(named))
-    return list(keys)
+    return keys
 
 
 def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:

@@ -15,8 +15,9 @@ from router.engine import breaker as breakers
 from router.engine import rate as rates
 from router.engine.breaker import CLOSED, Breaker
 from router.engine.rate import Spending
+from router.storage.bound import among
 from router.storage.clock import Millis, from_ms, to_ms
-from router.storage.statements import add_new, among, batched, put
+from router.storage.statements import add_new, batched, put
 from router.storage.tables import destinations
 
 Name: TypeAlias = tuple[str, str]

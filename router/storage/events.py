@@ -9,11 +9,12 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, and_, bindparam, func, select, tuple_
+from sqlalchemy import Connection, and_, func, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
 from router.domain.event import Action, Event, Origin, PromptKey
 from router.langfuse.wire import decode, encode_body
+from router.storage.bound import given, rows_given
 from router.storage.clock import from_ms, optional_moment, optional_ms, to_ms
 from router.storage.statements import batched
 from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
@@ -138,13 +139,25 @@ _MOST_SINGLES: Final = 1_000
 """Events of no prompt are looked at in portions; prompts are as few as they are."""
 
 
-_WAITING: Final = select(*_STORED).where(EVENT_WAITS).order_by(events.c.seq)
-_OF_PROMPT: Final = _WAITING.where(
-    events.c.source == bindparam("source"),
-    events.c.project_id == bindparam("project"),
-    events.c.prompt == bindparam("prompt"),
+_PROMPTS: Final = given(place=int, source=str, project_id=str, prompt=str)
+_OF_PROMPTS: Final = (
+    select(_PROMPTS.c.place, *_STORED)
+    .join_from(
+        _PROMPTS,
+        events,
+        and_(
+            events.c.source == _PROMPTS.c.source,
+            events.c.project_id == _PROMPTS.c.project_id,
+            events.c.prompt == _PROMPTS.c.prompt,
+        ),
+    )
+    .where(EVENT_WAITS)
+    .order_by(events.c.seq)
 )
-_OF_NUMBER: Final = _WAITING.where(events.c.seq == bindparam("seq"))
+_NUMBERS: Final = given(place=int, seq=int)
+_OF_NUMBERS: Final = (
+    select(_NUMBERS.c.place, *_STORED).join_from(_NUMBERS, events, events.c.seq == _NUMBERS.c.seq).where(EVENT_WAITS)
+)
 
 
 def receive(connection: Connection, arrived: Sequence[NewEvent]) -> list[Receipt]:
@@ -201,11 +214,24 @@ def waiting(connection: Connection) -> list[WaitingBatch]:
 
 def batch(connection: Connection, of: PromptKey | int) -> list[StoredEvent]:
     """Return every event of a prompt that waits, or the one of that number, in the order of arrival."""
-    if isinstance(of, PromptKey):
-        rows = connection.execute(_OF_PROMPT, {"source": of.source, "project": of.project_id, "prompt": of.name})
-    else:
-        rows = connection.execute(_OF_NUMBER, {"seq": of})
-    return list(map(_stored, rows))
+    (found,) = of_batches(connection, [of])
+    return found
+
+
+def of_batches(connection: Connection, of: Sequence[PromptKey | int]) -> list[list[StoredEvent]]:
+    """Return the same for several."""
+    prompts = [
+        (place, words(one.source), words(one.project_id), words(one.name))
+        for place, one in enumerate(of)
+        if isinstance(one, PromptKey)
+    ]
+    numbers = [(place, one) for place, one in enumerate(of) if isinstance(one, int)]
+    found: list[list[StoredEvent]] = [[] for _ in of]
+    for statement, asked in ((_OF_PROMPTS, prompts), (_OF_NUMBERS, numbers)):
+        if asked:
+            for place, *row in connection.execute(statement, rows_given(asked)):
+                found[place].append(_stored(row))
+    return found
 
 
 def decoded(stored: StoredEvent) -> Event:
@@ -239,7 +265,7 @@ def before(connection: Connection, seq: int, limit: int) -> list[StoredEvent]:
     return [_stored(row) for row in connection.execute(query)][::-1]
 
 
-def _stored(row: Row[Any, Any, Any, Any, Any, Any, Any]) -> StoredEvent:
+def _stored(row: Sequence[Any]) -> StoredEvent:
     seq, source, id_, origin, received_ms, trace, body = row
     at = from_ms(received_ms)
     return StoredEvent(seq=seq, source=source, id=id_, origin=origin, received_at=at, body=body, trace=trace)

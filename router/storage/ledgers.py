@@ -1,16 +1,28 @@
 """What is known of each prompt: read whole, written by difference, under a revision that only one writer can take."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 
 from router.domain.event import Content, PromptKey, Stamp
 from router.domain.ledger import LabelFact, Ledger, Occurred, TagsFact, VersionFact
+from router.storage.bound import given, rows_given
 from router.storage.clock import from_ms, to_ms
-from router.storage.statements import Row, batched, insert_new, put
-from router.storage.tables import labels, prompts, versions
+from router.storage.statements import add_new, batched, put
+from router.storage.tables import labels, prompts, versions, words
 
 T = TypeVar("T")
 
@@ -29,42 +41,52 @@ _FACTS: Final = (
 )
 """All but the content, which is big and seldom wanted."""
 
-# Made once: to make a statement takes longer than to execute it, and routing executes these for every batch.
-_THIS_PROMPT: Final = and_(
-    prompts.c.source == bindparam("of_source"),
-    prompts.c.project_id == bindparam("of_project"),
-    prompts.c.name == bindparam("of_name"),
-)
-_PROMPT: Final = select(prompts).where(_THIS_PROMPT)
-_FACTS_OF: Final = select(*_FACTS).where(versions.c.prompt.in_(bindparam("of", expanding=True)))
-_LABELS_OF: Final = select(labels).where(labels.c.prompt.in_(bindparam("of", expanding=True)))
+
+def _is_named(key: FromClause) -> ColumnElement[bool]:
+    same = (prompts.c.source == key.c.source, prompts.c.project_id == key.c.project_id, prompts.c.name == key.c.name)
+    return and_(*same)
+
+
+# Made once: to make a statement takes longer than to execute it, and routing executes these all the time.
+_KEYS: Final = given(place=int, source=str, project_id=str, name=str)
+_PROMPTS: Final = select(_KEYS.c.place, prompts).join_from(_KEYS, prompts, _is_named(_KEYS))
+_LOCK: Final = _PROMPTS.order_by(prompts.c.id).with_for_update(of=prompts)
+_NUMBERS: Final = given(number=int)
+_FACTS_OF: Final = select(*_FACTS).join_from(_NUMBERS, versions, versions.c.prompt == _NUMBERS.c.number)
+_LABELS_OF: Final = select(labels).join_from(_NUMBERS, labels, labels.c.prompt == _NUMBERS.c.number)
+_VERSIONS: Final = given(place=int, source=str, project_id=str, name=str, id=str)
 _CONTENTS_OF: Final = (
-    select(versions.c.id, versions.c.content)
-    .join(prompts, prompts.c.id == versions.c.prompt)
-    .where(_THIS_PROMPT, versions.c.id.in_(bindparam("ids", expanding=True)), versions.c.content.is_not(None))
+    select(_VERSIONS.c.place, versions.c.id, versions.c.content)
+    .join_from(_VERSIONS, prompts, _is_named(_VERSIONS))
+    .join(versions, and_(versions.c.prompt == prompts.c.id, versions.c.id == _VERSIONS.c.id))
+    .where(versions.c.content.is_not(None))
 )
-_STORED_CONTENTS: Final = select(versions.c.prompt, versions.c.id, versions.c.content).where(
-    versions.c.prompt.in_(bindparam("of", expanding=True)), versions.c.id.in_(bindparam("ids", expanding=True))
-)
-_SAVE_CONTENT: Final = (
-    update(versions)
-    .where(versions.c.prompt == bindparam("of"), versions.c.id == bindparam("of_id"))
-    .values(content=bindparam("new"))
-)
-_FIRST: Final = insert_new(prompts).values(revision=1).returning(prompts.c.id)
-_TAGS: Final = ("tags", "tags_updated_at", "tags_sent_at")
 _ADVANCE: Final = (
-    update(prompts)
-    .where(_THIS_PROMPT, prompts.c.revision == bindparam("read"))
-    .values(revision=prompts.c.revision + 1, **{name: bindparam(f"new_{name}") for name in _TAGS})
-    .returning(prompts.c.id)
+    update(prompts).where(prompts.c.id.in_(select(_NUMBERS.c.number))).values(revision=prompts.c.revision + 1)
 )
+_RETAG: Final = (
+    update(prompts)
+    .where(prompts.c.id == bindparam("of"))
+    .values({name: bindparam(f"new_{name}") for name in ("tags", "tags_updated_at", "tags_sent_at")})
+)
+_CONTENT: Final = msgspec.json.Decoder(Content)
+_NAMES: Final = msgspec.json.Decoder(frozenset[str])
 
 
 def ledger(connection: Connection, key: PromptKey) -> Ledger:
     """Return what is known of a prompt, without contents; revision 0 if nothing is."""
-    rows = connection.execute(_PROMPT, _named(key)).mappings().all()
-    return next(iter(_ledgers(connection, rows)), Ledger(prompt=key))
+    (found,) = of_prompts(connection, [key])
+    return found
+
+
+def of_prompts(connection: Connection, keys: Sequence[PromptKey]) -> list[Ledger]:
+    """Return what is known of each of those prompts, without contents; revision 0 if nothing is."""
+    if not keys:
+        return []
+    asked = [(place, *_names_of(key)) for place, key in enumerate(keys)]
+    rows = connection.execute(_PROMPTS, rows_given(asked)).mappings().all()
+    known = {row["place"]: one for row, one in zip(rows, _ledgers(connection, rows), strict=True)}
+    return [known.get(place) or Ledger(prompt=key) for place, key in enumerate(keys)]
 
 
 def ledgers(connection: Connection, *which: ColumnElement[bool]) -> list[Ledger]:
@@ -98,10 +120,19 @@ def occurred(connection: Connection) -> Occurred:
 
 def contents(connection: Connection, key: PromptKey, ids: Iterable[str]) -> dict[str, Content]:
     """Return the contents of those versions, by prompt id, as far as they are known."""
-    found: dict[str, Content] = {}
-    for some in batched(sorted(ids)):
-        rows = connection.execute(_CONTENTS_OF, _named(key) | {"ids": some})
-        found.update((id_, msgspec.json.decode(content, type=Content)) for id_, content in rows)
+    return contents_of(connection, {key: ids})[key]
+
+
+def contents_of(
+    connection: Connection, wanted: Mapping[PromptKey, Iterable[str]]
+) -> dict[PromptKey, dict[str, Content]]:
+    """Return the contents of those versions of each prompt, by prompt id, as far as they are known."""
+    found: dict[PromptKey, dict[str, Content]] = {key: {} for key in wanted}
+    keys = list(wanted)
+    asked = [(place, *_names_of(key), id_) for place, key in enumerate(keys) for id_ in wanted[key]]
+    if asked:
+        for place, id_, content in connection.execute(_CONTENTS_OF, rows_given(asked)):
+            found[keys[place]][id_] = _CONTENT.decode(content)
     return found
 
 
@@ -110,109 +141,133 @@ def save(connection: Connection, new: Sequence[Ledger]) -> list[int | None]:
 
     None: somebody stored another revision since; nothing of it was written. Until the transaction ends nobody else can.
     """
-    numbers = [_advance(connection, one) for one in new]
-    taken = {number: one for number, one in zip(numbers, new, strict=True) if number is not None}
+    numbers = _begin(connection, new) | _advance(connection, new)
+    taken = {number: new[place] for place, number in numbers.items()}
     known = [number for number, one in taken.items() if one.revision]
-    facts, claims = _facts(connection, known), _claims(connection, known)
-    _save_facts(connection, versions, facts, {number: one.versions for number, one in taken.items()}, _version_row)
-    _save_facts(connection, labels, claims, {number: one.labels for number, one in taken.items()}, _label_row)
-    _save_contents(connection, {number: one.contents for number, one in taken.items()})
-    return numbers
+    _save_versions(connection, _facts(connection, known), taken)
+    _save_labels(connection, _claims(connection, known), taken)
+    return [numbers.get(place) for place in range(len(new))]
 
 
-def _facts(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str, VersionFact]]:
+def _begin(connection: Connection, new: Sequence[Ledger]) -> dict[int, int]:
+    """Make rows for the prompts of which nothing was known. Return by place the numbers of those it is still so of."""
+    places = {_names_of(one.prompt): place for place, one in enumerate(new) if not one.revision}
+    rows = [
+        {"source": source, "project_id": project_id, "name": name, "revision": 1, **_tags_row(new[place].tags)}
+        for (source, project_id, name), place in places.items()
+    ]
+    made = add_new(connection, prompts, rows, "id", "source", "project_id", "name")
+    return {places[source, project_id, name]: number for number, source, project_id, name in made}
+
+
+def _advance(connection: Connection, new: Sequence[Ledger]) -> dict[int, int]:
+    """Count revisions up that are still those which were read: the rows are the prompts' locks. Return as `_begin`."""
+    asked = [(place, *_names_of(one.prompt)) for place, one in enumerate(new) if one.revision]
+    if not asked:
+        return {}
+    places: dict[int, int] = {}
+    retagged = []
+    for row in connection.execute(_LOCK, rows_given(asked)).mappings().all():
+        ledger = new[row["place"]]
+        if row["revision"] != ledger.revision or row["id"] in places:
+            continue
+        places[row["id"]] = row["place"]
+        tags = _tags_row(ledger.tags)
+        if tags != {name: row[name] for name in tags}:
+            retagged.append({"of": row["id"], **{f"new_{name}": value for name, value in tags.items()}})
+    connection.execute(_ADVANCE, rows_given([number] for number in places))
+    if retagged:
+        connection.execute(_RETAG, retagged)
+    return {place: number for number, place in places.items()}
+
+
+def _facts(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, VersionFact]]:
     """Return what is known of the versions of each of those prompts."""
     found: dict[int, dict[str, VersionFact]] = {number: {} for number in numbers}
-    for some in batched(found):
-        for row in connection.execute(_FACTS_OF, {"of": some}).mappings():
-            found[row["prompt"]][row["id"]] = _version(row)
+    if numbers:
+        for prompt, *row in connection.execute(_FACTS_OF, rows_given([number] for number in numbers)):
+            fact = _version(row)
+            found[prompt][fact.id] = fact
     return found
 
 
-def _claims(connection: Connection, numbers: Iterable[int]) -> dict[int, dict[str, LabelFact]]:
+def _claims(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, LabelFact]]:
     """Return who holds which label of each of those prompts."""
     found: dict[int, dict[str, LabelFact]] = {number: {} for number in numbers}
-    for some in batched(found):
-        for row in connection.execute(_LABELS_OF, {"of": some}).mappings():
-            stamp = _stamp(row["updated_at"], row["sent_at"])
-            found[row["prompt"]][row["label"]] = LabelFact(row["version_id"], row["version"], stamp)
+    if numbers:
+        rows = connection.execute(_LABELS_OF, rows_given([number] for number in numbers))
+        for prompt, label, version_id, version, updated_ms, sent_ms in rows:
+            found[prompt][label] = LabelFact(version_id, version, _stamp(updated_ms, sent_ms))
     return found
 
 
-def _advance(connection: Connection, new: Ledger) -> int | None:
-    """Count the revision up if it is still the one that was read: this row is the prompt's lock."""
-    tags = _tags_row(new.tags)
-    if new.revision == 0:
-        key = {"source": new.prompt.source, "project_id": new.prompt.project_id, "name": new.prompt.name}
-        return connection.execute(_FIRST, key | tags).scalar()
-    row = {"read": new.revision, **{f"new_{name}": value for name, value in tags.items()}}
-    return connection.execute(_ADVANCE, _named(new.prompt) | row).scalar()
-
-
-def _save_facts(
-    connection: Connection,
-    table: Table,
-    known: Mapping[int, Mapping[str, T]],
-    new: Mapping[int, Mapping[str, T]],
-    row: Callable[[str, T], dict[str, object]],
+def _save_versions(
+    connection: Connection, known: Mapping[int, Mapping[str, VersionFact]], new: Mapping[int, Ledger]
 ) -> None:
-    """Write the facts of each prompt that differ; the table's second key column names them."""
+    """Write the facts that differ from those known, and the contents that were learnt."""
+    rows = []
+    for prompt, one in new.items():
+        before = known.get(prompt, {})
+        for id_, fact in one.versions.items():
+            content = one.contents.get(id_)
+            if content is not None or before.get(id_) != fact:
+                text = None if content is None else msgspec.json.encode(content).decode()
+                rows.append({"prompt": prompt, **_version_row(fact), "content": text})
+    put(connection, versions, rows, kept="content")
+    _forget(connection, versions, known, {prompt: one.versions for prompt, one in new.items()})
+
+
+def _save_labels(
+    connection: Connection, known: Mapping[int, Mapping[str, LabelFact]], new: Mapping[int, Ledger]
+) -> None:
+    """Write the claims that differ from those known."""
     rows = [
-        {"prompt": prompt, **row(name, fact)}
-        for prompt, facts in new.items()
-        for name, fact in facts.items()
-        if known.get(prompt, {}).get(name) != fact
+        {"prompt": prompt, "label": label, "version_id": fact.version_id, "version": fact.version}
+        | _stamp_row(fact.as_of)
+        for prompt, one in new.items()
+        for label, fact in one.labels.items()
+        if known.get(prompt, {}).get(label) != fact
     ]
-    put(connection, table, rows)
+    put(connection, labels, rows)
+    _forget(connection, labels, known, {prompt: one.labels for prompt, one in new.items()})
+
+
+def _forget(
+    connection: Connection, table: Table, known: Mapping[int, Mapping[str, T]], new: Mapping[int, Mapping[str, T]]
+) -> None:
+    """Remove the facts of each prompt that there are no more; the table's second key column names them."""
     _, name = table.primary_key
     for prompt, facts in known.items():
         for gone in batched(facts.keys() - new[prompt].keys()):
             connection.execute(delete(table).where(table.c.prompt == prompt, name.in_(gone)))
 
 
-def _save_contents(connection: Connection, learnt: Mapping[int, Mapping[str, Content]]) -> None:
-    """Write the contents that differ: what was loaded comes back with what is new."""
-    encoded = {
-        (prompt, id_): msgspec.json.encode(content).decode()
-        for prompt, contents in learnt.items()
-        for id_, content in contents.items()
-    }
-    changed: list[Row] = []
-    for some in batched(encoded):
-        asked = {"of": list({prompt for prompt, _ in some}), "ids": list({id_ for _, id_ in some})}
-        for prompt, id_, stored in connection.execute(_STORED_CONTENTS, asked):
-            new = encoded.get((prompt, id_), stored)  # the statement finds every prompt's version of each id
-            if stored != new:
-                changed.append({"of": prompt, "of_id": id_, "new": new})
-    if changed:
-        connection.execute(_SAVE_CONTENT, changed)
-
-
-def _named(key: PromptKey) -> dict[str, object]:
-    return {"of_source": key.source, "of_project": key.project_id, "of_name": key.name}
+def _names_of(key: PromptKey) -> tuple[str, str, str]:
+    """Return a prompt's names as they are stored."""
+    return words(key.source), words(key.project_id), words(key.name)
 
 
 def is_prompt(key: PromptKey) -> ColumnElement[bool]:
     return and_(prompts.c.source == key.source, prompts.c.project_id == key.project_id, prompts.c.name == key.name)
 
 
-def _version(row: RowMapping) -> VersionFact:
-    spoken = row["labels_updated_at"] is not None
+def _version(row: Sequence[Any]) -> VersionFact:
+    id_, number, updated_ms, sent_ms, held, labels_updated_ms, labels_sent_ms, created, buried, untold = row
     return VersionFact(
-        id=row["id"],
-        number=row["number"],
-        as_of=_stamp(row["updated_at"], row["sent_at"]),
-        labels=_names(row["labels"]),
-        labels_as_of=_stamp(row["labels_updated_at"], row["labels_sent_at"]) if spoken else None,
-        created=row["created"],
-        buried=row["buried"],
-        untold=row["untold"],
+        id=id_,
+        number=number,
+        as_of=_stamp(updated_ms, sent_ms),
+        labels=_names(held),
+        labels_as_of=None if labels_updated_ms is None else _stamp(labels_updated_ms, labels_sent_ms),
+        created=created,
+        buried=buried,
+        untold=untold,
     )
 
 
-def _version_row(id_: str, fact: VersionFact) -> dict[str, object]:
+def _version_row(fact: VersionFact) -> dict[str, object]:
     return {
-        "id": id_,
+        "id": fact.id,
         "number": fact.number,
         **_stamp_row(fact.as_of),
         "labels": _names_text(fact.labels),
@@ -222,10 +277,6 @@ def _version_row(id_: str, fact: VersionFact) -> dict[str, object]:
         "buried": fact.buried,
         "untold": fact.untold,
     }
-
-
-def _label_row(label: str, fact: LabelFact) -> dict[str, object]:
-    return {"label": label, "version_id": fact.version_id, "version": fact.version, **_stamp_row(fact.as_of)}
 
 
 def _tags(row: RowMapping) -> TagsFact | None:
@@ -252,7 +303,7 @@ def _stamp_row(stamp: Stamp) -> dict[str, object]:
 
 
 def _names(text: str | None) -> frozenset[str] | None:
-    return None if text is None else msgspec.json.decode(text, type=frozenset[str])
+    return None if text is None else _NAMES.decode(text)
 
 
 def _names_text(names: frozenset[str] | None) -> str | None:

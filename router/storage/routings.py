@@ -15,19 +15,18 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from router.domain.delivery import Claim
 from router.domain.routing import Firing, Later, Routing, Throttle
 from router.storage import changes, deliveries, held, ledgers
+from router.storage.bound import among
 from router.storage.clock import Millis, now_ms, to_ms
 from router.storage.deliveries import Wanted
-from router.storage.statements import Row, add_new, batched, insert_new
+from router.storage.statements import Row, add_new, batched
 from router.storage.tables import EVENT_WAITS, events, firing_changes, firings, rulesets, verdicts
 
 # made once: to make a statement takes longer than to execute it
 _SETTLE: Final = (
     update(events)
-    .where(EVENT_WAITS, events.c.seq == bindparam("of"))
-    .values({name: bindparam(name) for name in ("status", "reason", "ruleset", "routed_at")})
+    .where(EVENT_WAITS, among(events.c.seq, "seqs"))
+    .values({name: bindparam(f"new_{name}") for name in ("status", "reason", "ruleset", "routed_at")})
 )
-_NEW_FIRINGS: Final = insert_new(firings).returning(firings.c.id)
-_NEW_LINKS: Final = insert_new(firing_changes).returning(firing_changes.c.firing)
 
 
 class _Accepted(Struct, frozen=True):
@@ -95,19 +94,14 @@ def _still_wait(connection: Connection, routing: Routing) -> bool:
 
 
 def _settle_events(connection: Connection, accepted: Iterable[_Accepted], at: Millis) -> None:
-    rows = [
-        {
-            "of": event.seq,
-            "status": event.status,
-            "reason": event.reason,
-            "ruleset": one.routing.ruleset,
-            "routed_at": at,
-        }
-        for one in accepted
-        for event in one.routing.events
-    ]
-    if rows:
-        connection.execute(_SETTLE, rows)
+    """Record how the events ended; those that ended alike by one statement."""
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for one in accepted:
+        for event in one.routing.events:
+            alike.setdefault((event.status, event.reason, one.routing.ruleset), []).append(event.seq)
+    for (status, reason, ruleset), seqs in alike.items():
+        ended = {"new_status": status, "new_reason": reason, "new_ruleset": ruleset, "new_routed_at": at}
+        connection.execute(_SETTLE, {"seqs": seqs, **ended})
 
 
 def _add_verdicts(connection: Connection, accepted: Iterable[_Accepted]) -> None:
@@ -171,15 +165,13 @@ def link(connection: Connection, planned: Iterable[tuple[Firing, str]], at: Mill
         {"id": firing.id, "rule": firing.rule, "mode": firing.mode, "ruleset": ruleset, "at": at}
         for firing, ruleset in fired.values()
     ]
-    new = set(connection.execute(_NEW_FIRINGS, rows).scalars())
+    new = {id_ for (id_,) in add_new(connection, firings, rows, "id")}
     links: list[Row] = [
         {"change_id": change_id, "rule": fired[id_][0].rule, "firing": id_}
         for id_ in sorted(new)
         for change_id in fired[id_][0].changes
     ]
-    linked: set[str] = set()
-    if links:
-        linked = set(connection.execute(_NEW_LINKS, links).scalars())
+    linked = {firing for (firing,) in add_new(connection, firing_changes, links, "firing")}
     for repeated in batched(new - linked):
         connection.execute(delete(firings).where(firings.c.id.in_(repeated)))
     return new, linked

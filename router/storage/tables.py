@@ -60,6 +60,11 @@ def words(value: str) -> str:
     return value.replace("\0", "␀") if "\0" in value else value
 
 
+def storable(value: object) -> object:
+    """Return a value as databases take it: `words`, where it is text."""
+    return words(value) if isinstance(value, str) else value
+
+
 class Words(TypeDecorator[str]):
     """Text that may come from outside."""
 

@@ -5,7 +5,7 @@ so whoever dies gives it back.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -33,20 +33,20 @@ class Turn:
         self._connection = connection
         self.batches = _free(connection, batches)
 
-    def events(self, batch: WaitingBatch) -> list[StoredEvent]:
-        """Return every event of the batch that waits, in the order of arrival."""
+    def events(self, batches: Sequence[WaitingBatch]) -> list[list[StoredEvent]]:
+        """Return of each batch every event that waits, in the order of arrival."""
         with unavailable():
-            return events.batch(self._connection, batch.key or batch.seq)
+            return events.of_batches(self._connection, [batch.key or batch.seq for batch in batches])
 
-    def ledger(self, key: PromptKey) -> Ledger:
-        """Return what is known of a prompt, without contents."""
+    def ledgers(self, keys: Sequence[PromptKey]) -> dict[PromptKey, Ledger]:
+        """Return what is known of those prompts, without contents."""
         with unavailable():
-            return ledgers.ledger(self._connection, key)
+            return dict(zip(keys, ledgers.of_prompts(self._connection, keys), strict=True))
 
-    def contents(self, key: PromptKey, ids: Iterable[str]) -> dict[str, Content]:
-        """Return the contents of those versions of a prompt, by prompt id, as far as they are known."""
+    def contents(self, wanted: Mapping[PromptKey, Iterable[str]]) -> dict[PromptKey, dict[str, Content]]:
+        """Return the contents of those versions of prompts, by prompt id, as far as they are known."""
         with unavailable():
-            return ledgers.contents(self._connection, key, ids)
+            return ledgers.contents_of(self._connection, wanted)
 
 
 def _free(connection: Connection, batches: Sequence[WaitingBatch]) -> list[WaitingBatch]:

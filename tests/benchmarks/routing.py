@@ -12,7 +12,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -60,7 +60,7 @@ async def routed(store: Store, compiled: Ruleset, events: int) -> None:
     """Route so many events that wait."""
     left = events
 
-    def told(routings: Sequence[Routing]) -> None:
+    def told(routings: Sequence[Routing], _claimed: Collection[str]) -> None:
         nonlocal left
         left -= sum(len(routing.deliveries) for routing in routings)
         if not left:

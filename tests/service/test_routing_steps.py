@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.domain.event import PromptKey
-from router.service.routing import BATCHES_AT_ONCE, EVENTS_AT_ONCE, portions
+from router.service.routing import EVENTS_AT_ONCE, portions
 from router.storage.events import WaitingBatch
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -23,9 +23,9 @@ def test_a_step_is_short_unless_one_batch_is_long(counts: list[int]) -> None:
     steps = list(portions(due))
     assert [one for step in steps for one in step] == due
     for step in steps:
-        assert len(step) <= BATCHES_AT_ONCE
         assert len(step) == 1 or sum(one.count for one in step) <= EVENTS_AT_ONCE
 
 
 def test_small_batches_share_a_step() -> None:
-    assert [len(step) for step in portions([batch(seq, 1) for seq in range(20)])] == [BATCHES_AT_ONCE, 4]
+    due = [batch(seq, 1) for seq in range(EVENTS_AT_ONCE + 4)]
+    assert [len(step) for step in portions(due)] == [EVENTS_AT_ONCE, 4]

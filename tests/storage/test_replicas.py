@@ -129,3 +129,17 @@ async def test_what_nobody_told_is_routed_as_well_while_others_are_told_of(url: 
         await replica.stop()
         with store._database.read() as connection:
             assert connection.execute(select(func.count()).select_from(changes)).scalar() == number
+
+
+async def test_a_batch_that_cannot_be_read_keeps_no_other_one_of_its_step(url: str) -> None:
+    broken = msgspec.structs.replace(new_version(0), id="broken", prompt="broken", body=b"nothing that was understood")
+    with Store.open(url) as store:
+        for event in (new_version(1), broken, new_version(2)):
+            store.receive(event).result()
+        replica = Replica(store, ruleset_of(RULES))
+        async with asyncio.timeout(60):
+            await asyncio.to_thread(eventually, lambda: len(store.waiting()) == 1, "the others are routed")
+        await replica.stop()
+        (left,) = store.waiting()
+        assert left.key is not None
+        assert left.key.name == "broken"

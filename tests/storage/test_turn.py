@@ -21,9 +21,9 @@ def test_a_turn_gives_what_waits(store: Store) -> None:
     for event in (new_event("a"), new_event("b"), single_event("alert")):
         store.receive(event).result()
     with store.turn(store.waiting()) as turn:
-        assert [[event.id for event in turn.events(batch)] for batch in turn.batches] == [["a", "b"], ["alert"]]
-        assert turn.ledger(KEY).revision == 0
-        assert turn.contents(KEY, ["v-1"]) == {}
+        assert [[event.id for event in waits] for waits in turn.events(turn.batches)] == [["a", "b"], ["alert"]]
+        assert [one.revision for one in turn.ledgers([KEY]).values()] == [0]
+        assert turn.contents({KEY: ["v-1"]}) == {KEY: {}}
 
 
 def test_what_one_replica_routes_is_left_alone_by_the_others(postgresql: str) -> None:
