@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, func, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, and_, false, func, or_, select
 
 from router.domain.delivery import DeliveryStatus
 from router.domain.event import PromptKey
@@ -16,7 +16,7 @@ from router.storage import held
 from router.storage.changes import Facts
 from router.storage.clock import from_ms, now_ms, optional_moment
 from router.storage.deliveries import message_of
-from router.storage.filters import before, equal, named, within
+from router.storage.filters import before, equal, named, number_of, within
 from router.storage.records import (
     AttemptRecord,
     Backlog,
@@ -60,10 +60,16 @@ _FEW: Final = 2_000
 
 
 def list_events(connection: Connection, wanted: EventFilter, limit: int, cursor: str | None) -> Page[EventRecord]:
-    """Return at most `limit` events, those after `cursor`."""
-    query = select(*_EVENT).where(*of_events(connection, wanted), *before(events.c.seq, cursor))
-    rows = connection.execute(query.order_by(events.c.seq.desc()).limit(limit + 1)).mappings()
-    found = [_event(row) for row in rows]
+    """Return at most `limit` events, those after `cursor`.
+
+    Of a time they are in the order of their arrival, which an index has: in the order in which they were stored
+    (after an outage that may be another) all that is younger than `until` would have to be gone through.
+    """
+    by_time = _by_time(wanted)
+    order = (events.c.received_at.desc(), events.c.seq.desc()) if by_time else (events.c.seq.desc(),)
+    after = _arrived_before(connection, cursor) if by_time else before(events.c.seq, cursor)
+    query = select(*_EVENT).where(*of_events(connection, wanted), *after).order_by(*order).limit(limit + 1)
+    found = [_event(row) for row in connection.execute(query).mappings()]
     return Page(tuple(found[:limit]), str(found[limit - 1].seq) if len(found) > limit else None)
 
 
@@ -204,11 +210,18 @@ def backlog(connection: Connection) -> Backlog:
 def of_events(connection: Connection, wanted: EventFilter) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter."""
     conditions = [
-        *equal((events.c.source, wanted.source), (events.c.type, wanted.type), (events.c.status, wanted.status)),
+        *equal((events.c.type, wanted.type)),
         *within(events.c.received_at, wanted.since, wanted.until),
     ]
+    of: list[tuple[Column[str], str | Select[tuple[str]]]] = [
+        (column, value)
+        for column, value in ((events.c.source, wanted.source), (events.c.status, wanted.status))
+        if value is not None
+    ]
     if wanted.prompt is not None:
-        conditions.append(events.c.prompt.in_(select(prompts.c.name).where(*named(prompts.c.name, wanted.prompt))))
+        of.append((events.c.prompt, select(prompts.c.name).where(*named(prompts.c.name, wanted.prompt))))
+    for column, value in of:
+        conditions.append(_of_a_time(connection, column, value) if _by_time(wanted) else _is(column, value))
     fired = changes.join(firing_changes, firing_changes.c.change_id == changes.c.id)
     links = []
     if wanted.label is not None:
@@ -260,19 +273,50 @@ class _Link(Struct, frozen=True):
     looked_up: Select[tuple[Any]] | None = None
 
 
+def _by_time(wanted: EventFilter) -> bool:
+    return wanted.since is not None or wanted.until is not None
+
+
+def _is(column: ColumnElement[str], wanted: str | Select[tuple[str]]) -> ColumnElement[bool]:
+    return column == wanted if isinstance(wanted, str) else column.in_(wanted)
+
+
+def _of_a_time(connection: Connection, column: Column[str], wanted: str | Select[tuple[str]]) -> ColumnElement[bool]:
+    """Match a column in a list by time: of few such events all are looked up, among many the index of times leads.
+
+    The coalesce hides the column's own index: databases would gather all of its rows, and sort them.
+    """
+    those = select(events.c.seq).where(_is(column, wanted))
+    few = connection.scalar(select(func.count()).select_from(those.limit(_FEW + 1).subquery()))
+    return events.c.seq.in_(those) if few is not None and few <= _FEW else _is(func.coalesce(column, ""), wanted)
+
+
+def _arrived_before(connection: Connection, cursor: str | None) -> list[ColumnElement[bool]]:
+    """Match what arrived before the event of that number, or if it is gone before the one stored before it."""
+    if cursor is None:
+        return []
+    stored = select(events.c.received_at).where(events.c.seq <= number_of(cursor)).order_by(events.c.seq.desc())
+    at = connection.scalar(stored.limit(1))
+    if at is None:
+        return [false()]
+    earlier = or_(events.c.received_at < at, events.c.seq < number_of(cursor))
+    return [events.c.received_at <= at, earlier]
+
+
 def _linked(connection: Connection, column: Column[Any], same: Column[Any], link: _Link) -> ColumnElement[bool]:
     """Match the rows whose `column` is one of those that `link` selects as `same`.
 
     Of few, those are looked up; of many, the rows are looked at one by one until the page is full. Databases cannot
     know which is better: a page of a frequent label would begin with all of its history. Row by row the path begins at
-    the row: the coalesce hides the name's own index, which SQLite would go through once for each row.
+    the row: the coalesce hides the name's own index, which SQLite would go through once for each row, and the offset
+    keeps PostgreSQL from joining all of its history first.
     """
     looked_up = link.path.where(*named(link.column, link.wanted)) if link.looked_up is None else link.looked_up
     few = connection.scalar(select(func.count()).select_from(looked_up.limit(_FEW + 1).subquery()))
     if few is not None and few <= _FEW:
         return column.in_(looked_up)
     begun = link.path.where(same == column, *named(func.coalesce(link.column, ""), link.wanted))
-    return begun.correlate(column.table).exists()
+    return begun.correlate(column.table).offset(0).exists()
 
 
 def _deliveries(

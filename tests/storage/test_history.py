@@ -76,7 +76,11 @@ def test_events_are_found_by_what_came_of_them(told: Store, few: int, monkeypatc
     assert seqs(told, destination="team") == [3, 1]
     assert seqs(told, label="production", rule="staged") == []
     assert seqs(told, status="waiting") == [4]
-    assert seqs(told, since=NOW + timedelta(hours=2), until=NOW + timedelta(hours=4)) == [3, 2]
+    from_two = {"since": NOW + timedelta(hours=2)}
+    assert seqs(told, **from_two, until=NOW + timedelta(hours=4)) == [3, 2]
+    assert seqs(told, **from_two, source="prod", status="routed") == [3, 2]
+    assert seqs(told, **from_two, status="waiting", label="production") == []
+    assert seqs(told, **from_two, source="dev") == []
 
 
 @pytest.mark.parametrize("few", [0, 1_000])
@@ -106,7 +110,11 @@ def test_what_has_no_message_is_counted_apart(store: Store) -> None:
     assert store.chosen(DeliveryFilter()) == (Chosen(destination="team", type="log", count=2, empty=1),)
 
 
-def test_a_star_in_a_prompts_name_stands_for_anything_and_nothing_else_does(store: Store) -> None:
+@pytest.mark.parametrize("few", [0, 1_000])
+def test_a_star_in_a_prompts_name_stands_for_anything_and_nothing_else_does(
+    store: Store, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_FEW", few)
     for place, name in enumerate(("checkout/cart", "Checkout_50%", "search")):
         key = PromptKey("prod", "p-1", name)
         store.receive(new_event(f"e-{place}", key=key)).result()
@@ -114,6 +122,7 @@ def test_a_star_in_a_prompts_name_stands_for_anything_and_nothing_else_does(stor
         routing = Routing(ledger=ledger, events=(), changes=(), verdicts={}, firings=(), deliveries=(), ruleset="r-1")
         assert store.commit([routing], NOW).result().routings != [None]
     assert seqs(store, prompt="checkout*") == [2, 1]
+    assert seqs(store, prompt="checkout*", since=NOW - timedelta(days=1)) == [2, 1]
     assert seqs(store, prompt="*_50%") == [2]
     assert seqs(store, prompt="checkout/cart") == [1]
     assert seqs(store, prompt="checkout") == []
@@ -131,6 +140,21 @@ def test_lists_are_paged_to_their_end_without_gap_or_double(told: Store) -> None
         if cursor is None:
             break
     assert found == [4, 3, 2, 1]
+
+
+def test_lists_of_a_time_are_in_the_order_of_arrival_and_paged_to_their_end(store: Store) -> None:
+    arrived = [5, 2, 2, 9, 1, 4]  # what came out of a spool was stored late
+    for number, minute in enumerate(arrived, 1):
+        store.receive(new_event(f"e-{number}", BODY, received_at=NOW + timedelta(minutes=minute))).result()
+    wanted = EventFilter(since=NOW + timedelta(minutes=2), until=NOW + timedelta(minutes=9))
+    found: list[int] = []
+    cursor: str | None = None
+    for _ in range(2):
+        page = store.events(wanted, limit=2, cursor=cursor)
+        found += [event.seq for event in page.items]
+        cursor = page.next_cursor
+    assert (found, cursor) == ([1, 6, 3, 2], None)
+    assert store.events(wanted, cursor="0").items == ()
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1 OR 1", "٣", "9" * 30])

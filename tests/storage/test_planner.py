@@ -14,6 +14,7 @@ from router.domain.delivery import Accepted, Answer
 from router.domain.event import PromptKey
 from router.storage.deliveries import Settlement, Wanted
 from router.storage.events import WaitingBatch
+from router.storage.records import EventFilter
 from router.storage.store import Store
 from tests.storage.make import NOW, delivery, enqueue
 
@@ -73,6 +74,17 @@ def test_queues_are_read_by_their_own_indexes(tmp_path: Path, work: Callable[[St
     for plan in plans:
         assert not plan.startswith(tuple(f"SCAN {table}" for table in GROWING)), plan
         assert "_seq (" not in plan, f"goes through a list that grows: {plan}"
+
+
+@pytest.mark.parametrize("wanted", [EventFilter(until=NOW), EventFilter(since=NOW), EventFilter(since=NOW, until=NOW)])
+def test_events_of_a_time_are_sought_and_not_walked_to(tmp_path: Path, wanted: EventFilter) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'router.db'}", serve=True):
+        pass
+    with Store.open(f"sqlite:///{tmp_path / 'router.db'}", serve=True) as store, executed() as statements:
+        store.events(wanted)
+    plan = explained(tmp_path / "router.db", statements)
+    assert plan[0].startswith("SEARCH events USING INDEX events_received_at_source (received_at"), plan
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan, "only what arrived in the same millisecond is sorted"
 
 
 @contextmanager
