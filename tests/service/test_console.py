@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from router.service.console.page import ticked
 from router.service.console.session import TRIES_A_MINUTE
 from tests.acceptance.receivers import Reply
 from tests.service.conftest import HOOK, TOKEN, Asked, eventually
@@ -360,6 +361,11 @@ async def test_many_are_counted_before_they_are_sent(told: Asked) -> None:
     assert "1 delivery will be sent again" in (await told.browser.get(done.headers["location"])).text
     await told.delivery("promoted", "delivered")
     assert "There is nothing to do" in (await told.browser.get("/deliveries/all/retry?status=dead")).text
+
+
+def test_words_between_ticks_are_code_and_nothing_else_is_markup() -> None:
+    assert ticked("say `a < b` or `c`") == "say <code>a &lt; b</code> or <code>c</code>"
+    assert ticked("a lone ` & <b>") == "a lone ` &amp; &lt;b&gt;"
 
 
 async def test_a_refused_reload_is_told_with_every_fault(told: Asked) -> None:

@@ -10,6 +10,7 @@ from litestar import MediaType, Request, Response
 from litestar.datastructures import State
 from litestar.response import Redirect
 from litestar.template.base import csrf_token
+from markupsafe import Markup, escape
 
 from router.domain.counted import counted, form
 from router.domain.json import Json
@@ -93,6 +94,15 @@ def cut(text: str) -> str:
     return text if more <= 0 else f"{text[:MOST_SHOWN]}\n… {counted(more, 'more character')}"
 
 
+def ticked(text: str) -> Markup:
+    """Return text in which `words between ticks` are code, as they are on a terminal by custom."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one tick has no other
+        return escape(text)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("router.service.console"),
@@ -103,7 +113,15 @@ def _environment() -> Environment:
     )
     environment.tests["ahead_of"] = is_ahead
     environment.filters.update(
-        ago=ago, duration=duration, moment=moment, compact=compact, pretty=pretty, cut=cut, count=counted, noun=form
+        ago=ago,
+        duration=duration,
+        moment=moment,
+        compact=compact,
+        pretty=pretty,
+        cut=cut,
+        ticked=ticked,
+        count=counted,
+        noun=form,
     )
     return environment
 
