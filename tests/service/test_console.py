@@ -272,6 +272,22 @@ async def test_filters_find_and_an_empty_list_says_so(told: Asked) -> None:
     assert "No deliveries that fit" in (await told.browser.get("/deliveries?status=cancelled")).text
 
 
+async def test_a_destination_that_fails_says_why_and_when_it_is_tried_again(told: Asked) -> None:
+    told.slack.script = lambda _: Reply(status=403, body=b"invalid_token")
+    await told.post("again", "updated", id="v2", version=2, labels=["production"], updatedAt="2026-11-24T10:10:00.000Z")
+    await told.log_in()
+
+    async def shown() -> str | None:
+        found = re.search(r"breaker open</span> <span[^>]*>([^<]*)<time", await told.page("/"))
+        return found and found[1]
+
+    assert await eventually(shown, "the breaker is shown") == "HTTP 403 Forbidden: invalid_token; tried again "
+    waits = await told.page("/deliveries?status=waiting")
+    assert (
+        "waits: the destination fails: HTTP 403 Forbidden: invalid_token, goes on" in waits or "fails, goes on" in waits
+    )
+
+
 async def test_what_waits_leads_to_a_list_of_just_that(told: Asked) -> None:
     told.slack.script = lambda _: Reply(status=503)
     await told.post("again", "updated", id="v2", version=2, labels=["production"], updatedAt="2026-11-24T10:10:00.000Z")
