@@ -11,7 +11,7 @@ import rich_click as click
 from router.cli.options import (
     Format,
     choice_option,
-    confirmed,
+    confirm,
     cursor_option,
     format_option,
     limit_option,
@@ -207,11 +207,10 @@ def _act(
         wanted = DeliveryFilter(status=status or usual, **filters)
         keys = store.delivery_keys(wanted) if filtered else list(choice["keys"])
         count = counted(len(keys), "delivery")
-        if filtered and keys:
-            if not choice["yes"]:
+        if filtered:
+            if keys and not choice["yes"]:
                 click.echo(_where(store.chosen(wanted)), err=True)
-            if not confirmed(question.format(count=count), yes=choice["yes"]):
-                raise click.Abort
+            confirm(question.format(count=count), of=len(keys), yes=choice["yes"])
         changed = act(store, keys)
         others = [(key, store.delivery(key)) for key in keys if key not in set(changed)]
     if choice["format_"] == "json":

@@ -114,16 +114,22 @@ def print_json(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Ask before acting on many things; scripts say `--yes`, and without a terminal that is required."""
+def confirm(question: str, *, of: int, yes: bool) -> None:
+    """Ask before acting on `of` things that a filter found. Raises Abort.
+
+    Scripts say `--yes`: without a terminal that is required, also where nothing was found, so that whether a script is
+    right does not depend on what is in the store.
+    """
     if yes:
-        return True
+        return
     if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on; say --yes")
+        raise click.UsageError(f"{question} There is no terminal to ask on; say --yes")
     try:
-        return click.confirm(question, err=True)
-    except click.Abort:
-        return False
+        agreed = not of or click.confirm(question, err=True)
+    except click.Abort:  # Ctrl-C is an answer here
+        agreed = False
+    if not agreed:
+        raise click.Abort
 
 
 def print_page(page: Page[Record], line: Callable[[Record], str], nothing: str) -> None:

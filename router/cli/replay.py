@@ -10,7 +10,7 @@ import rich_click as click
 
 from router.cli.options import (
     Format,
-    confirmed,
+    confirm,
     format_option,
     load_offline,
     print_json,
@@ -71,6 +71,7 @@ def replay_events(
     def plans(store: Store, telling: Telling, now: datetime) -> Plans:
         return events_again(store, telling, _numbers(store, ids) if ids else wanted, now)
 
+    how["yes"] |= bool(ids)  # who names events has seen which they are
     _act(plans, rules=frozenset(rules) or None, **how)
 
 
@@ -120,12 +121,12 @@ def _act(
     now = datetime.now(UTC)
     with Store.open(store_url_of(store_url, rules_path)) as store:
         found = count(plans(store, telling, now))
-        nothing = not (found.made or found.released)
+        sent = found.made + found.released
         if format_ == "text":
             _print(found, "would be made" if dry_run or not yes else "to be made")
-        if not (dry_run or nothing):
-            if not confirmed(f"make and send {counted(found.made + found.released, 'delivery')}?", yes=yes):
-                raise click.Abort
+        if not dry_run:
+            confirm(f"make and send {counted(sent, 'delivery')}?", of=sent, yes=yes)
+        if sent and not dry_run:
             store.save_ruleset(loaded.ruleset.digest, loaded.ruleset.text).result()
             found = carry_out(store, plans(store, telling, now), now)
             if format_ == "text":

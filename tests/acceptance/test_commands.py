@@ -250,7 +250,8 @@ def test_dead_deliveries_are_dismissed_or_sent_again_by_filter(tmp_path: Path) -
             status, _, said = act("dismiss", "--rule", "promoted")
             where, error = said.splitlines()[:2]
             assert (status, where.split()) == (2, ["2", "team", "(slack)"])
-            assert error == "error: there is no terminal to ask on; say --yes"
+            assert error == "error: dismiss 2 deliveries? There is no terminal to ask on; say --yes"
+            assert act("dismiss", "--prompt", "nothing")[0] == 2
             assert act("dismiss", "--prompt", "bad/1", "--yes") == (0, "1 of 1 delivery dismissed\n", "")
             (gone,) = run(router, "deliveries", "list", "--prompt", "bad/1", "--destination", "team")["items"]
             assert (gone["status"], gone["reason"]) == ("cancelled", "dismissed; before: HTTP 400 Bad Request: ok")

@@ -62,8 +62,8 @@ def test_what_a_rule_missed_is_sent_once(router: RunningRouter, sink: Receiver) 
     assert "1 delivery made" in run(router, "events", "replay", "--prompt", "checkout/*", "--yes")
     eventually(lambda: len(sink.arrived) == 2, "it is sent")
     assert sink.arrived[1].json == {"late": "webhook"}
-    assert "0 deliveries" in run(router, "events", "replay", "e1", "--yes")
-    run(router, "events", "replay", "e1", "--rule", "catalogue", "--force", "--yes")
+    assert "0 deliveries" in run(router, "events", "replay", "e1")
+    run(router, "events", "replay", "e1", "--rule", "catalogue", "--force")
     eventually(lambda: len(sink.arrived) == 3, "it is sent once more")
     assert sink.arrived[2].json == {"version": 1, "again": True}
     keys = [one.headers["idempotency-key"] for one in sink.arrived]
@@ -82,7 +82,9 @@ def test_what_cannot_be_done_is_said_in_a_line(router: RunningRouter) -> None:
     for arguments, status, word in (
         (("events", "replay"), 2, "give IDs, or a filter"),
         (("events", "replay", "e1", "--prompt", "x"), 2, "give IDs, or a filter"),
-        (("events", "replay", "e1"), 2, "say --yes"),
+        (("events", "replay", "--prompt", "*"), 2, "make and send 1? There is no terminal to ask on; say --yes"),
+        (("events", "replay", "--prompt", "nothing"), 2, "say --yes"),
+        (("prompts", "replay", "--rule", "late"), 2, "say --yes"),
         (("events", "replay", "nobody", "--yes"), 1, "no event nobody"),
         (("events", "replay", "e1", "--rule", "lat"), 1, 'did you mean "late"?'),
         (("prompts", "replay"), 2, "--rule"),
