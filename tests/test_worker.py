@@ -159,3 +159,16 @@ async def test_what_is_claimed_when_the_end_has_come_is_released_untried(store: 
         found = store.delivery("k-1")
         assert found is not None
         assert (found.delivery.attempts, found.attempts) == (0, ())
+
+
+async def test_what_is_claimed_ahead_is_given_back_when_the_destination_hangs(store: Store) -> None:
+    answer = threading.Event()
+    with store, Receiver() as receiver:
+        enqueue(store, *map(message, range(40)))
+        receiver.script = lambda _: Reply(before=lambda: len(receiver.arrived) <= 8 or answer.wait(60))
+        async with working(store, sink(receiver, concurrency=4, timeout=timedelta(minutes=2))) as work:
+            await until(lambda: statuses(store) == {"delivered": 8, "sending": 4, "pending": 28})
+            answer.set()
+            await until(lambda: len(work.ended) == 40)
+        assert statuses(store) == {"delivered": 40}
+        assert len(receiver.arrived) == 40

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
+from router.delivery.ahead import Ahead
 from router.delivery.client import Clients
 from router.delivery.loop import Loop, at_once
 from router.delivery.request import WrongDestination, thread_of
@@ -19,8 +20,9 @@ from router.delivery.schedule import Next, after_attempt
 from router.delivery.send import send
 from router.delivery.settling import Settling
 from router.domain.delivery import Accepted, Answer, Claim, Refused, Retry, Thread
-from router.domain.destination import AnyDestination
+from router.domain.destination import AnyDestination, Limits
 from router.storage.deliveries import GivenUp, Settlement, Wanted
+from router.storage.errors import StoreUnavailable
 from router.storage.store import Store
 
 log = structlog.get_logger("router.delivery")
@@ -94,8 +96,9 @@ class Worker:
         self._busy: Counter[str] = Counter()
         self._claiming = asyncio.Lock()
         """Held while places are being filled, by whomever."""
+        self._ahead = Ahead()
         self._unsent: list[Claim] = []
-        """What was claimed when there was no time any more to send it."""
+        """What was claimed and is not to be sent now: it is given back."""
         self._loop = Loop(
             self._step,
             longest_nap=LONGEST_NAP,
@@ -121,23 +124,19 @@ class Worker:
     async def lend(self) -> AsyncIterator[Lent]:
         """Let whoever stores new deliveries claim them for us at once; they are sent when the block ends.
 
-        While the worker is filling its places itself, or has enough to do, nothing is lent.
+        While the worker is filling its places itself nothing is lent, nor where it has enough to do.
         """
-        if (
-            self._claiming.locked()
-            or self._more
-            or self._loop.is_stopping
-            or self._destinations() is not self._in_force
-        ):
+        if self._claiming.locked() or self._loop.is_stopping or self._destinations() is not self._in_force:
             yield Lent({})
             return
         async with self._claiming:
-            wanted = self._wanted()
-            lent = Lent({name: want for name, want in wanted.items() if want.most > 0})
+            busy = {*self._more, *self._ahead}
+            free = {name: want for name, want in self._wanted().items() if want.most > 0 and name not in busy}
+            lent = Lent(free)
             try:
                 yield lent
             finally:
-                self._start(lent.claims)
+                self._place(lent.claims)
 
     async def _step(self) -> float:
         """Start what is due and fits; return the seconds until something may be."""
@@ -149,14 +148,17 @@ class Worker:
         destinations = self._destinations()
         if destinations is not self._in_force:
             await self._put_in_force(destinations)
+        self._place(())
+        await self._give_back()
         wanted = self._wanted()
         await self._give_up(wanted)
         due = await self._due(wanted)
-        free = {name: wanted[name] for name, wait in due.items() if not wait and wanted[name].most > 0}
+        now = [name for name, wait in due.items() if not wait]
+        free = {name: wanted[name] for name in now if wanted[name].most > 0}
         claims = await asyncio.wrap_future(self._store.claim(free)) if free else []
-        self._start(claims)
+        self._place(claims)
         taken = Counter(claim.destination for claim in claims)
-        self._more = [name for name, want in free.items() if taken[name] == want.most]
+        self._more = [name for name in now if taken[name] >= wanted[name].most]
         if claims:
             return 0.0
         return min((wait.total_seconds() for wait in due.values() if wait), default=LONGEST_NAP)
@@ -173,7 +175,7 @@ class Worker:
         return {
             name: Wanted(
                 type=destination.type,
-                most=destination.limits.concurrency - self._busy[name],
+                most=self._room(name, destination.limits),
                 lease=destination.limits.timeout + LEASE_MARGIN,
                 max_age=destination.limits.max_age,
                 rate=destination.limits.rate,
@@ -181,12 +183,18 @@ class Worker:
             for name, destination in self._in_force.items()
         }
 
+    def _room(self, name: str, limits: Limits) -> int:
+        """Return how many to claim: for the places that are free, and ahead where no rate counts them."""
+        ahead = self._ahead.wanted(name, limits.concurrency) if limits.rate is None else 0
+        return max(0, limits.concurrency - self._busy[name] - self._ahead.waiting(name)) + ahead
+
     async def _put_in_force(self, destinations: Mapping[str, AnyDestination]) -> None:
         """Tell the store which destinations there are now; those that changed, at the start all, begin anew."""
         types = {name: destination.type for name, destination in destinations.items()}
         changed = [name for name, destination in destinations.items() if self._in_force.get(name) != destination]
         await asyncio.wrap_future(self._store.put_in_force(types, changed))
         self._in_force = destinations
+        self._unsent += self._ahead.all_of(self._ahead)
 
     async def _give_up(self, wanted: Mapping[str, Wanted]) -> None:
         now = asyncio.get_running_loop().time()
@@ -196,13 +204,33 @@ class Worker:
             self._given_up(given_up)
         self._give_up_at = now + GIVE_UP_EVERY
 
-    def _start(self, claims: Sequence[Claim]) -> None:
-        if self._loop.is_stopping:
-            self._unsent += claims
+    async def _give_back(self) -> None:
+        if not self._unsent:
             return
+        claims, self._unsent = self._unsent, []
+        try:
+            await asyncio.wrap_future(self._store.release(claims))
+        except StoreUnavailable:
+            self._unsent += claims
+            raise
+
+    def _place(self, claims: Sequence[Claim]) -> None:
+        """Send what there is a place for; the rest goes next, unless something failed there meanwhile."""
+        now = asyncio.get_running_loop().time()
         for claim in claims:
-            self._busy[claim.destination] += 1
-            task = asyncio.create_task(self._deliver(claim, self._in_force[claim.destination]))
+            self._ahead.put(claim, now)
+        for name in self._ahead:
+            self._use(name)
+        self._unsent += self._ahead.late(now)
+
+    def _use(self, name: str) -> None:
+        """Send what was claimed ahead, as far as there are places."""
+        destination = self._in_force.get(name)
+        if destination is None or self._loop.is_stopping:
+            return
+        while self._busy[name] < destination.limits.concurrency and (claim := self._ahead.next(name)):
+            self._busy[name] += 1
+            task = asyncio.create_task(self._deliver(claim, destination))
             self._sending[task] = claim
             task.add_done_callback(self._finished)
 
@@ -216,21 +244,25 @@ class Worker:
         if not task.cancelled() and (error := task.exception()):
             log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
 
-    def _make_room(self, claim: Claim) -> None:
+    def _make_room(self, claim: Claim, limits: Limits) -> None:
         """Let the next one be sent while it is stored that this one was accepted. What failed keeps its place until
         then: it may open the breaker, or the destination may have asked for a pause.
         """
         self._accepted.add((claim.key, claim.fence))
         self._busy[claim.destination] -= 1
-        self._loop.wake()
+        self._use(claim.destination)
+        if self._ahead.wanted(claim.destination, limits.concurrency):
+            self._loop.wake()
 
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
         with self._around(claim):
             began = time.monotonic()
             answer, begins = await self._attempt(claim, destination)
             took = timedelta(seconds=time.monotonic() - began)
-            if isinstance(answer.outcome, Accepted):
-                self._make_room(claim)
+            accepted = isinstance(answer.outcome, Accepted)
+            self._unsent += self._ahead.ended(claim.destination, took.total_seconds(), accepted=accepted)
+            if accepted:
+                self._make_room(claim, destination.limits)
             dice = random.random()  # noqa: S311
             following = after_attempt(answer.outcome, claim, destination.limits, datetime.now(UTC), dice)
             settled = await self._settling.settle(
@@ -266,13 +298,13 @@ class Worker:
         return answer, thread if root is None else None
 
     async def _drain(self) -> None:
-        claims, self._unsent = self._unsent, []
+        self._unsent += self._ahead.all_of(self._ahead)
         if self._sending:
             _, unfinished = await asyncio.wait(self._sending, timeout=DRAIN.total_seconds())
-            claims += [self._sending[task] for task in unfinished]
+            self._unsent += [self._sending[task] for task in unfinished]
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
-        if claims:
-            log.warning("released unfinished deliveries", delivery_ids=[claim.key for claim in claims])
-            await asyncio.wrap_future(self._store.release(claims))
+        if self._unsent:
+            log.warning("released unfinished deliveries", delivery_ids=[claim.key for claim in self._unsent])
+            await self._give_back()
