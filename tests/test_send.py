@@ -17,7 +17,7 @@ from router.domain.message import HttpMessage, JsonBody
 from router.domain.text import Text
 from tests.acceptance.receivers import Receiver, Reply
 
-MESSAGE = HttpMessage(body=JsonBody({"hello": "world"}))
+MESSAGE = HttpMessage(body=JsonBody.of({"hello": "world"}))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.storage.make import NOW, change, delivery, enqueue, routing
 
 
 def message(number: int, firing: str = "f-1") -> NewDelivery:
-    body = HttpMessage(body=JsonBody(number))
+    body = HttpMessage(body=JsonBody.of(number))
     made = delivery(f"k-{number}", firing, action=str(number), destination="sink", message=body)
     return msgspec.structs.replace(made, type="http")
 

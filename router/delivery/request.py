@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, assert_never, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from router.domain.delivery import Thread
 from router.domain.destination import (
@@ -59,7 +59,9 @@ class WebRequest(Struct, frozen=True, kw_only=True):
 
 
 class JsonContent(Struct, frozen=True):
-    tree: DefaultTree
+    """`tree`: written already where nothing of it is secret."""
+
+    tree: DefaultTree | Raw
 
 
 class TextContent(Struct, frozen=True):
@@ -157,7 +159,7 @@ def shown(message: Message, destination: AnyDestination, key: str) -> Json:
                 "method": request.method,
                 "url": str(request.url),
                 "headers": {name: str(value) for name, value in request.headers.items()},
-                "body": masked(content.tree) if isinstance(content, JsonContent) else str(content.text),
+                "body": _masked_body(content),
             }
         case Mail(message=mail):
             return {
@@ -175,6 +177,16 @@ def shown(message: Message, destination: AnyDestination, key: str) -> Json:
             return {"url": str(request.url), "title": notification.title, "body": notification.body}
         case _:
             assert_never(request)
+
+
+def _masked_body(content: JsonContent | TextContent) -> Json:
+    match content:
+        case JsonContent(tree=tree):
+            return cast("Json", msgspec.json.decode(tree)) if isinstance(tree, Raw) else masked(tree)
+        case TextContent(text=text):
+            return str(text)
+        case _:
+            assert_never(content)
 
 
 # ---- by type
@@ -230,9 +242,10 @@ def _http(message: HttpMessage, destination: HttpDestination, key: str) -> WebRe
     headers.setdefault("idempotency-key", Text(key))
     url = _extended(destination.url, message.path, query)
     match message.body:
-        case JsonBody(value=value):
-            tree = merge(secret_part(defaults.get("json")), value)
-            return _json_request(message.method, url, headers, cast("DefaultTree", tree))
+        case JsonBody() as body:
+            secret = secret_part(defaults.get("json"))
+            tree = cast("DefaultTree", merge(secret, body.value)) if secret else body.text
+            return _json_request(message.method, url, headers, tree)
         case FormBody(fields=fields):
             form = cast("dict[str, DefaultTree]", merge(secret_part(defaults.get("form")), fields))
             headers.setdefault("content-type", Text("application/x-www-form-urlencoded"))
@@ -328,7 +341,7 @@ def _mail(message: EmailMessage, destination: EmailDestination) -> Mail:
 # ---- shared
 
 
-def _json_request(method: str, url: Text, headers: Mapping[str, Text], tree: DefaultTree) -> WebRequest:
+def _json_request(method: str, url: Text, headers: Mapping[str, Text], tree: DefaultTree | Raw) -> WebRequest:
     return WebRequest(
         method=method,
         url=url,

@@ -1,8 +1,9 @@
 """What will be sent: rendered, complete, and free of secrets (those are merged in at the moment of sending)."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct, field
 
 from router.domain.json import Json, JsonObject
 
@@ -28,7 +29,17 @@ class SlackMessage(Struct, frozen=True, kw_only=True, tag="slack"):
 
 
 class JsonBody(Struct, frozen=True, tag="json"):
-    value: Json
+    """`text` is JSON. It is written once, when the message is made, and mostly goes out as it is."""
+
+    text: Raw = field(name="value")
+
+    @classmethod
+    def of(cls, value: Json) -> "JsonBody":
+        return cls(Raw(msgspec.json.encode(value)))
+
+    @property
+    def value(self) -> Json:
+        return cast("Json", msgspec.json.decode(self.text))
 
 
 class FormBody(Struct, frozen=True, tag="form"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from router.domain.destination import DefaultTree
 from router.domain.json import Json
@@ -63,7 +63,7 @@ def revealed(tree: DefaultTree) -> Json:
     return _with_texts(tree, masked=False)
 
 
-def revealed_json(tree: DefaultTree) -> bytes:
+def revealed_json(tree: DefaultTree | Raw) -> bytes:
     """Return the tree as JSON with the true values, to be sent."""
     return msgspec.json.encode(tree, enc_hook=Text.reveal)
 

@@ -30,7 +30,7 @@ from tests.acceptance.running import RunningRouter, eventually
 from tests.acceptance.test_delivery import ONE
 from tests.acceptance.test_intake import body
 
-MESSAGE = HttpMessage(body=JsonBody({"hello": "world"}))
+MESSAGE = HttpMessage(body=JsonBody.of({"hello": "world"}))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

@@ -30,7 +30,7 @@ from router.storage.store import Store
 from tests.storage.make import delivery, enqueue
 
 DESTINATIONS = 20
-MESSAGE = HttpMessage(body=JsonBody({"text": "production moved v3 -> v4. " * 40}))
+MESSAGE = HttpMessage(body=JsonBody.of({"text": "production moved v3 -> v4. " * 40}))
 BAD = ("hangs", "hangs", "resets", "fails", "slow")
 
 

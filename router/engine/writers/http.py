@@ -41,12 +41,12 @@ class HttpWriter(Struct, frozen=True, kw_only=True):
 
     def _body(self, scene: Scene) -> JsonBody | FormBody | RawBody:
         if self.body is None:
-            return JsonBody(json_body(scene.context))
+            return JsonBody.of(json_body(scene.context))
         kind, tree = self.body
         value = tree.render(scene.context)
         match kind:
             case "json":
-                return JsonBody(value)
+                return JsonBody.of(value)
             case "form":
                 return FormBody(dict(cast("Mapping[str, Json]", value)))
             case _:
