@@ -148,7 +148,7 @@ class Intake:
     async def _try_to_store(self, events: Sequence[NewEvent]) -> list[Receipt | Exception]:
         try:
             async with asyncio.timeout(PATIENCE):
-                return await asyncio.wrap_future(self._store.receive_all(events))
+                return await self._store.keep_all(events)
         except TimeoutError:
             # should it succeed later, the same event from the spool is a duplicate
             return [StoreUnavailable(f"the store does not answer within {PATIENCE:g} s")] * len(events)

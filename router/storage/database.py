@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from router.storage import bell
 from router.storage.bell import Call
 from router.storage.copier import Copier
+from router.storage.direct import Direct
 from router.storage.errors import StoreError, StoreNotMigrated, StoreUnavailable
 from router.storage.planner import tell_planner
 
@@ -40,7 +41,11 @@ _WRITER_CACHE: Final = 16_000
 _PAGES_AHEAD: Final = 10_000
 """Of 4 KiB, that wait beside a SQLite file until they are copied into it: what was written often is copied once."""
 _POOL: Final = {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
-"""Connections to PostgreSQL that read, and write jobs; one more takes events, one listens."""
+"""Connections to PostgreSQL that read, and write jobs; two more take events, one listens."""
+_COMMITTED: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+"""A server set to `off` answers before the disk has it; every other setting is at least as safe as we promise."""
 _POSTGRES_CONNECT_SECONDS: Final = 5
 _POSTGRES_ANSWER_MS: Final = 15_000
 
@@ -97,6 +102,10 @@ class Database:
         """Give a connection whose every statement sees what PostgreSQL holds by then. Raises StoreUnavailable."""
         with unavailable(), self._engine.begin() as connection:
             yield connection
+
+    def direct(self) -> Direct | None:
+        """Return a way for events into PostgreSQL from the event loop; None: to SQLite there is none."""
+        return Direct(self._engine.url, _postgres_arguments(self._engine.url), _COMMITTED) if self.is_shared else None
 
     async def listen(self, name: str, heard: Callable[[Call], None]) -> None:
         """Call `heard` for what other replicas call, until cancelled; at once nothing where there can be none."""
@@ -369,11 +378,8 @@ def _leave_a_standby(context: ExceptionContext) -> None:
 
 
 def _prepare_postgres(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # A server set to `off` answers before the disk has it; every other setting is at least as safe as we promise.
     cursor = connection.cursor()
-    cursor.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-    )
+    cursor.execute(_COMMITTED)
     cursor.close()
     connection.commit()
 

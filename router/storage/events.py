@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,9 @@ from router.storage.bound import given, rows_given
 from router.storage.clock import from_ms, optional_moment, optional_ms, to_ms
 from router.storage.statements import batched
 from router.storage.tables import EVENT_WAITS, SINGLE_EVENT_WAITS, events, words
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
 
 
 class NewEvent(Struct, frozen=True, kw_only=True):
@@ -178,6 +181,18 @@ def receive(connection: Connection, arrived: Sequence[NewEvent]) -> list[Receipt
     return [_receipt(event, rows[place], place in fresh) for place, event in enumerate(arrived)]
 
 
+async def receive_new(connection: "AsyncConnection[Any]", arrived: Sequence[NewEvent]) -> list[Receipt | None]:
+    """Store on PostgreSQL, from an event loop, what is new of that. None: there is such an event already."""
+    rows = [_row(event) for event in arrived]
+    cursor = await connection.execute(_FROM_ARRAYS, _arrays(rows))
+    fresh = set(await cursor.fetchall())
+    receipts: list[Receipt | None] = []
+    for event, row in zip(arrived, rows, strict=True):
+        receipts.append(_receipt(event, row, fresh=True) if row.identity in fresh else None)
+        fresh.discard(row.identity)  # the same once more in this group is another one, or a duplicate
+    return receipts
+
+
 def waiting(connection: Connection) -> list[WaitingBatch]:
     """Return what waits to be routed, first come first."""
     first, last = func.min(events.c.received_at), func.max(events.c.received_at)
@@ -307,8 +322,11 @@ def _insert_arrays(connection: Connection, rows: Sequence[_Row]) -> Iterable[tup
     """Insert what is new and return its identities: one statement, prepared once for any number of rows."""
     if not rows:
         return ()
-    arrays = tuple(map(list, zip(*rows, strict=True)))
-    return [(source, id_) for source, id_ in connection.exec_driver_sql(_FROM_ARRAYS, arrays)]
+    return [(source, id_) for source, id_ in connection.exec_driver_sql(_FROM_ARRAYS, _arrays(rows))]
+
+
+def _arrays(rows: Sequence[_Row]) -> tuple[list[object], ...]:
+    return tuple(map(list, zip(*rows, strict=True)))
 
 
 def _insert_values(connection: Connection, rows: Sequence[_Row]) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ Reading methods answer at once and may be called from any thread; they see one m
 future that is done when the disk has it. Both raise StoreUnavailable while the database does not answer.
 """
 
+import asyncio
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -75,6 +76,7 @@ class Store:
     def __init__(self, opened: database.Database) -> None:
         self._database = opened
         self._writer = Writer(opened.writes, opened.inserts)
+        self._direct = opened.direct()
         self._name = uuid.uuid4().hex
 
     @classmethod
@@ -95,6 +97,8 @@ class Store:
     def close(self) -> None:
         """Finish what was handed over, then let go of the database."""
         self._writer.close()
+        if self._direct is not None:
+            self._direct.close()
         self._database.close()
 
     def __enter__(self) -> "Store":
@@ -136,6 +140,18 @@ class Store:
     def receive_all(self, arrived: Sequence[NewEvent]) -> Future[list[Receipt | Exception]]:
         """Keep events, each by itself: its receipt, or why it could not be stored."""
         return self._writer.receive(arrived)
+
+    async def keep_all(self, arrived: Sequence[NewEvent]) -> list[Receipt | Exception]:
+        """The same from the event loop, without its thread where possible."""
+        if self._direct is None:
+            return await asyncio.wrap_future(self.receive_all(arrived))
+        receipts = await self._direct.receive(arrived)
+        others = [place for place, receipt in enumerate(receipts) if receipt is None]
+        results = await asyncio.wrap_future(self.receive_all([arrived[place] for place in others])) if others else []
+        if any(isinstance(result, Receipt) for result in results):
+            self._direct.open_soon()
+        said = dict(zip(others, results, strict=True))
+        return [receipt or said[place] for place, receipt in enumerate(receipts)]
 
     def waiting(self) -> list[WaitingBatch]:
         """Return what waits to be routed, first come first."""
