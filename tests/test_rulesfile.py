@@ -50,7 +50,10 @@ def write(name: str, text: str) -> None:
 
 def read(text: str, environment: Mapping[str, str] = SECRETS, *, missing: MissingIs = "error") -> RulesFile:
     write("rules.toml", text)
-    return read_rules("rules.toml", Disk(environment), missing=missing)
+    file = read_rules("rules.toml", Disk(environment), missing=missing)
+    if file.problems:
+        raise RulesError(file.problems)
+    return file
 
 
 def problems(text: str, environment: Mapping[str, str] = SECRETS) -> list[str]:

@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from router.domain.json import Json, JsonObject
 from router.domain.message import DestinationType
-from router.domain.problem import RulesError
 from router.engine.match import CLAUSES
 from router.engine.match.schema import CLAUSE_ABOUT
 from router.engine.match.where import ITEM_KEYS
@@ -202,12 +201,11 @@ def test_the_reader_knows_exactly_the_keys_of_the_schema(
     monkeypatch.chdir(tmp_path)
     keys = [key for key in TABLES[head] if key != "type"]
     Path("rules.toml").write_text("\n".join([head, *(f"{key} = 1979-05-27" for key in [*keys, "unheard_of"])]))
-    with pytest.raises(RulesError) as caught:
-        read_rules("rules.toml", Disk({}), missing="error")
-    refused = [one.path for one in caught.value.problems if one.what.startswith(("unknown key", "not supported yet"))]
+    problems = read_rules("rules.toml", Disk({}), missing="error").problems
+    refused = [one.path for one in problems if one.what.startswith(("unknown key", "not supported yet"))]
     assert len(refused) == 1
     assert refused[0].endswith(".unheard_of")
-    wrong = [one.path for one in caught.value.problems if "a date or time has no place here" in one.what]
+    wrong = [one.path for one in problems if "a date or time has no place here" in one.what]
     assert {path.rpartition(".")[2] for path in wrong} == set(keys)
 
 

@@ -1,6 +1,8 @@
 """From a rules file to a ruleset: everything that can fail about it is tried here, and every fault is told at once."""
 
 import hashlib
+import re
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -12,6 +14,7 @@ from router.engine.match import Vocabulary, compile_match, compile_matches
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.rulesfile import RulesFile, RuleSpec
 from router.engine.rulesfile.positions import Path
+from router.engine.to import Faults
 from router.engine.trial import try_rules
 
 
@@ -20,6 +23,7 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
     vocabulary, faults = compile_matches(file.matches, file.times, file.vars)
     problems = [file.problem(path, what) for path, what in faults]
     rules = tuple(_compile_rule(file, spec, vocabulary, problems) for spec in file.rules)
+    problems = [*file.problems, *_of_their_own(problems, file.problems)]
     if problems:
         raise RulesError(file.in_order(problems))
     canonical = file.canonical()
@@ -40,6 +44,17 @@ def compile_ruleset(file: RulesFile) -> Ruleset:
     return ruleset
 
 
+def _of_their_own(problems: Iterable[Problem], read: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield those that do not only follow from what could not be read: at their place, or within it."""
+    unread: set[tuple[str, str]] = set()
+    for problem in read:
+        cuts = [*(match.start() for match in re.finditer(r"[.\[]", problem.path)), len(problem.path)]
+        unread |= {(problem.place.file, problem.path[:cut]) for cut in cuts}
+    for problem in problems:
+        if (problem.place.file, problem.path) not in unread:
+            yield problem
+
+
 def _compile_rule(file: RulesFile, spec: RuleSpec, vocabulary: Vocabulary, problems: list[Problem]) -> Rule:
     def fault(path: Path, what: str) -> None:
         problems.append(file.problem(path, what))
@@ -52,10 +67,12 @@ def _compile_rule(file: RulesFile, spec: RuleSpec, vocabulary: Vocabulary, probl
     keys: dict[str, int] = {}
     for position, table in enumerate(spec.actions):
         key = action_key(table)
-        if keys.setdefault(key, position) != position:
-            fault((*where, "actions", position), f"the same as actions[{keys[key]}]; give one of them an `id`")
         action, action_faults = compile_action(table, position, key, file.destinations, file.vars)
         actions.append(action)
+        if keys.setdefault(key, position) != position:
+            action_faults.append(((), f"the same as actions[{keys[key]}]; give one of them an `id`"))
+        if not file.complete and _may_mean_more(file, (*where, "actions", position), action_faults):
+            continue
         for below, what in action_faults:
             fault(below if below[:1] in (("destinations",), ("vars",)) else (*where, "actions", position, *below), what)
     return Rule(
@@ -71,6 +88,11 @@ def _compile_rule(file: RulesFile, spec: RuleSpec, vocabulary: Vocabulary, probl
         actions=tuple(actions),
         index=spec.index,
     )
+
+
+def _may_mean_more(file: RulesFile, action: Path, faults: Faults) -> bool:
+    """Tell whether an action may use or reach what could not be read, so that its faults say nothing."""
+    return "use" in file.merged.table(action) or any(below[:1] in (("to",), ("vars",)) for below, _ in faults)
 
 
 def action_key(table: JsonObject) -> str:

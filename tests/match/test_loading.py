@@ -34,6 +34,59 @@ def problems(text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def test_what_cannot_be_read_hides_no_fault_of_what_can() -> None:
+    text = """[destinations.team]
+type = "slak"
+[[rules]]
+name = "a"
+match = { labels_gaind = "x" }
+actions = [
+  { to = "log", txt = "x" },
+  { to = "lgo" },
+  { to = "log", text = "{{ prompt.nmae }}" },
+]
+[[rules]]
+match = { tgas = "x" }
+"""
+    assert problems(text) == [
+        "rules.toml:6:1: destinations.team.type: expected one of slack, http, github, email, log, apprise, "
+        'got "slak"; did you mean "slack"?',
+        'rules.toml:9:11: rules[0].match.labels_gaind: unknown clause; did you mean "labels_gained"?',
+        'rules.toml:11:17: rules[0].actions[0].txt: unknown key for log; did you mean "text"?',
+        'rules.toml:13:17: rules[0].actions[2].text: line 1: `prompt.nmae`: unknown name; did you mean "name"?',
+        "rules.toml:15:1: rules[1]: `actions` is missing: what to do; `to` alone sends the built-in message",
+        "rules.toml:15:1: rules[1]: `name` is missing: what verdicts, counts and deliveries go by; unique over all "
+        "files",
+        'rules.toml:16:11: rules[1].match.tgas: unknown clause; did you mean "tags"?',
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[destinations.team]\ntype = "slak"\n' + RULE.format("a").replace('"log"', '"team", json = { a = 1 }'),
+        RULE.format("a").replace("to =", "use ="),
+        RULE.format("a").replace("{ to", "5, { to"),
+        RULE.format("a").replace('"log"', '"log", text = { file = "gone" }'),
+        RULE.format("a") + "match = { author = 1979-05-27 }\n",
+        RULE.format("a") + "match = 5\n",
+    ],
+)
+def test_a_fault_is_told_and_not_what_follows_from_it(text: str) -> None:
+    assert len(problems(text)) == 1
+
+
+def test_where_a_file_is_missing_no_name_is_called_unknown(tmp_path: Path) -> None:
+    (tmp_path / "team.toml").write_text("[destinations.team\n")
+    (tmp_path / "rules.toml").write_text(
+        f'include = ["team.toml"]\n{HEAD}[[rules]]\nname = "a"\nactions = [{{ to = "team" }}]\n'
+    )
+    with pytest.raises(RulesError) as caught:
+        compile_ruleset(read_rules("rules.toml", Disk({"SECRET": "s"}), missing="error"))
+    (problem,) = caught.value.problems
+    assert problem.place.file == "team.toml"
+
+
 def test_every_fault_of_every_match_is_told_at_once_with_its_place() -> None:
     text = (
         """[matches.managers]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from router.domain.destination import AnyDestination
 from router.domain.event import ROUTER_SOURCE
 from router.domain.json import Json, JsonObject
-from router.domain.problem import Place, Problem, RulesError
+from router.domain.problem import Place, Problem
 from router.domain.source import Api, Source
 from router.engine.defaults import revealed
 from router.engine.rulesfile.actions import ActionReader
@@ -43,6 +43,9 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     `vars` are plain, their `${…}` replaced. `matches` and the rules' matches are as written; actions are whole: laid
     over those that they use, the files that they name put in. `noticed`: what is no fault, but worth a look.
     `files`: every file that was read, the main one first.
+
+    With `problems` it cannot be put in force: they say what could not be read and is left out here. `complete`: all
+    destinations and named actions are there all the same, so that a name of none is a fault of its own.
     """
 
     path: str
@@ -56,6 +59,8 @@ class RulesFile(Struct, frozen=True, kw_only=True):
     actions: dict[str, JsonObject]
     rules: tuple[RuleSpec, ...]
     noticed: tuple[tuple[Path, str], ...]
+    problems: tuple[Problem, ...]
+    complete: bool
     files: tuple[str, ...]
     merged: Merged
     said: JsonObject
@@ -89,7 +94,7 @@ class RulesFile(Struct, frozen=True, kw_only=True):
 
 
 def read_rules(path: str, outside: Outside, *, missing: MissingIs) -> RulesFile:
-    """Return what the file at `path` says. Raises RulesError with every fault, in the order of the files.
+    """Return what the file at `path` says, and what is wrong with it. Raises RulesError if it is no TOML file.
 
     `missing`: whether a `${…}` that cannot be had is a fault, or a warning with a placeholder in its place.
     """
@@ -104,6 +109,7 @@ def read_rules(path: str, outside: Outside, *, missing: MissingIs) -> RulesFile:
 
 def _read(reader: Reader) -> RulesFile:
     gather(reader)
+    gathered = not reader.problems
     server = _settings(reader, "server", SERVER, Server)
     store = _settings(reader, "store", STORE, StoreSettings)
     sources = _sources(reader)
@@ -114,8 +120,6 @@ def _read(reader: Reader) -> RulesFile:
     named = ActionReader(reader)
     actions = named.named()
     rules = _rules(reader, named)
-    if reader.problems:
-        raise RulesError(in_order(reader.problems, reader.files))
     return RulesFile(
         path=reader.merged.main.file,
         server=server,
@@ -128,16 +132,17 @@ def _read(reader: Reader) -> RulesFile:
         actions=actions,
         rules=rules,
         noticed=tuple(reader.warnings),
+        problems=in_order(reader.problems, reader.files),
+        complete=gathered
+        and destinations.keys() == reader.merged.destinations.keys()
+        and not any(problem.path.endswith(".use") for problem in reader.problems),
         files=tuple(reader.files),
         merged=reader.merged,
         said={
             "vars": reader.table(("vars",)),
             "matches": matches,
             "times": reader.table(("times",)),
-            "rules": [
-                {**reader.merged.rule(index), "actions": rules[index].actions}
-                for index in range(len(reader.merged.rules))
-            ],
+            "rules": [{**reader.merged.rule(rule.index), "actions": rule.actions} for rule in rules],
         },
     )
 
@@ -208,17 +213,17 @@ def _times(reader: Reader, name: str, table: JsonObject) -> Times:
 def _rules(reader: Reader, named: ActionReader) -> tuple[RuleSpec, ...]:
     if not reader.merged.rules:
         reader.fault(("rules",), "there is none: add [[rules]] with a `name`, a `match` and `actions`")
-    rules = [rule for index in range(len(reader.merged.rules)) if (rule := _rule(reader, named, index))]
+    rules = [_rule(reader, named, index) for index in range(len(reader.merged.rules))]
     first: dict[str, int] = {}
     for rule in rules:
-        if first.setdefault(rule.name, rule.index) != rule.index:
+        if rule.name and first.setdefault(rule.name, rule.index) != rule.index:
             taken = ("rules", first[rule.name], "name")
             what = f'"{rule.name}" is the name of {dotted(taken[:2])} too ({reader.merged.place(taken)})'
             reader.fault(("rules", rule.index, "name"), what)
     return tuple(rules)
 
 
-def _rule(reader: Reader, named: ActionReader, index: int) -> RuleSpec | None:
+def _rule(reader: Reader, named: ActionReader, index: int) -> RuleSpec:
     path: Path = ("rules", index)
     table = reader.merged.rule(index)
     reader.unknown(path, table, tuple(RULE))
@@ -226,15 +231,12 @@ def _rule(reader: Reader, named: ActionReader, index: int) -> RuleSpec | None:
     actions = table.get("actions")
     if isinstance(actions, list):
         fields["actions"] = tuple(
-            named.whole((*path, "actions", position))
+            named.whole((*path, "actions", position)) if isinstance(action, Mapping) else {}
             for position, action in enumerate(actions)
-            if isinstance(action, Mapping)
         )
     if "throttle" in fields and "collect" in fields:
         reader.fault((*path, "collect"), "`throttle` and `collect` both hold back; a rule has one of them")
     if fields.get("group") == "prompt" and "collect" in fields:
         reader.warn((*path, "group"), "says nothing beside `collect`: what is gathered fires as one, of all prompts")
-    if "name" not in fields:
-        return None
-    fields.setdefault("actions", ())
-    return RuleSpec(index=index, **fields)
+    # what is missing is a fault already; the rest is looked at all the same
+    return RuleSpec(index=index, **{"name": "", "actions": (), **fields})
