@@ -8,7 +8,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -66,7 +66,7 @@ from router.storage.records import (
 from router.storage.replays import Place, Replayed
 from router.storage.retention import Forgotten
 from router.storage.routings import Committed
-from router.storage.turn import Turn
+from router.storage.turn import Turn, turn
 from router.storage.writer import Writer
 
 
@@ -180,11 +180,9 @@ class Store:
         with self._database.read() as connection:
             return ledgers.ledger(connection, key)
 
-    @contextmanager
-    def turn(self, batches: Sequence[WaitingBatch]) -> Iterator[Turn]:
+    def turn(self, batches: Sequence[WaitingBatch]) -> AbstractContextManager[Turn]:
         """Give the right to route those of the batches that no other replica is routing, until the block ends."""
-        with self._database.now() as connection:
-            yield Turn(connection, batches)
+        return turn(self._database, batches)
 
     def whole_ledger(self, key: PromptKey) -> Ledger:
         """Return all that is known of a prompt, with every version's content."""

@@ -5,7 +5,8 @@ so whoever dies gives it back.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, text
 from router.domain.event import Content, PromptKey
 from router.domain.ledger import Ledger
 from router.storage import events, ledgers
-from router.storage.database import unavailable
+from router.storage.database import Database, unavailable
 from router.storage.events import StoredEvent, WaitingBatch
 
 _FAMILY: Final = "langfuse-router: routing"
@@ -26,32 +27,49 @@ _TAKE: Final = text(
 
 
 class Turn:
-    """The right to route `batches`, and one connection to read what that takes. It ends with the transaction."""
+    """The right to route `batches`, and what reads that takes. It ends with the transaction, where there is one."""
 
-    def __init__(self, connection: Connection, batches: Sequence[WaitingBatch]) -> None:
-        """Take those of the batches that nobody else is routing."""
-        self._connection = connection
-        self.batches = _free(connection, batches)
+    def __init__(
+        self, batches: Sequence[WaitingBatch], reading: Callable[[], AbstractContextManager[Connection]]
+    ) -> None:
+        """`reading` gives a connection to read on; each reading sees what is there by then."""
+        self.batches = batches
+        self._reading = reading
 
     def events(self, batches: Sequence[WaitingBatch]) -> list[list[StoredEvent]]:
         """Return of each batch every event that waits, in the order of arrival."""
-        with unavailable():
-            return events.of_batches(self._connection, [batch.key or batch.seq for batch in batches])
+        with self._reading() as connection:
+            return events.of_batches(connection, [batch.key or batch.seq for batch in batches])
 
     def ledgers(self, keys: Sequence[PromptKey]) -> dict[PromptKey, Ledger]:
         """Return what is known of those prompts, without contents."""
-        with unavailable():
-            return dict(zip(keys, ledgers.of_prompts(self._connection, keys), strict=True))
+        with self._reading() as connection:
+            return dict(zip(keys, ledgers.of_prompts(connection, keys), strict=True))
 
     def contents(self, wanted: Mapping[PromptKey, Iterable[str]]) -> dict[PromptKey, dict[str, Content]]:
         """Return the contents of those versions of prompts, by prompt id, as far as they are known."""
-        with unavailable():
-            return ledgers.contents_of(self._connection, wanted)
+        with self._reading() as connection:
+            return ledgers.contents_of(connection, wanted)
 
 
-def _free(connection: Connection, batches: Sequence[WaitingBatch]) -> list[WaitingBatch]:
-    if connection.dialect.name != "postgresql":
-        return list(batches)  # one server for each file
+@contextmanager
+def turn(database: Database, batches: Sequence[WaitingBatch]) -> Iterator[Turn]:
+    """Give the right to route those of the batches that no other replica is routing, until the block ends."""
+    if not database.is_shared:
+        # one server for each file. A reader that stayed would keep the log beside the file from being taken up
+        yield Turn(batches, database.read)
+        return
+    with database.now() as connection:
+
+        @contextmanager
+        def reading() -> Iterator[Connection]:
+            with unavailable():
+                yield connection
+
+        yield Turn(_taken(connection, batches), reading)
+
+
+def _taken(connection: Connection, batches: Sequence[WaitingBatch]) -> list[WaitingBatch]:
     of = {_number(batch): batch for batch in batches}
     mine = set(connection.execute(_TAKE, {"numbers": list(of)}).scalars())
     return [batch for number, batch in of.items() if number in mine]

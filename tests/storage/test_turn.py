@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -24,6 +27,17 @@ def test_a_turn_gives_what_waits(store: Store) -> None:
         assert [[event.id for event in waits] for waits in turn.events(turn.batches)] == [["a", "b"], ["alert"]]
         assert [one.revision for one in turn.ledgers([KEY]).values()] == [0]
         assert turn.contents({KEY: ["v-1"]}) == {KEY: {}}
+
+
+def test_while_a_turn_is_taken_what_was_written_goes_into_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "router.db"
+    with Store.open(f"sqlite:///{file}", serve=True) as store:
+        store.receive(new_event()).result()
+        with store.turn(store.waiting()) as turn, closing(sqlite3.connect(file)) as other:
+            turn.events(turn.batches)
+            turn.ledgers([KEY])
+            (readers_in_the_way, *_) = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert not readers_in_the_way
 
 
 def test_what_one_replica_routes_is_left_alone_by_the_others(postgresql: str) -> None:
