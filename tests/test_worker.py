@@ -50,7 +50,7 @@ class Work:
         planned = routing(message(number, fired.id), changes=(change(of),), firing=fired)
         async with self.worker.lend() as lent:
             meanwhile()
-            committed = await asyncio.wrap_future(self._store.commit([planned], NOW, lent.wanted))
+            committed = await asyncio.wrap_future(self._store.commit([planned], NOW, wanted=lent.wanted))
             lent.claims = committed.claims
         return [claim.key for claim in lent.claims]
 

@@ -323,7 +323,7 @@ class RoutingLoop:
             routings = [result.routing for _, result in results if result.routing is not None]
             stored: list[Routing] = []
             if routings:
-                committed = self._store.commit(routings, datetime.now(UTC), lent.wanted).result()
+                committed = self._store.commit(routings, datetime.now(UTC), turn.read, lent.wanted).result()
                 stored, lent.claims = [one for one in committed.routings if one is not None], committed.claims
         if self._tracing is not None:
             self._tracing.routed(stored)

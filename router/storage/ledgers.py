@@ -1,7 +1,7 @@
 """What is known of each prompt: read whole, written by difference, under a revision that only one writer can take."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -23,8 +23,6 @@ from router.storage.bound import given, rows_given
 from router.storage.clock import from_ms, to_ms
 from router.storage.statements import add_new, batched, put
 from router.storage.tables import labels, prompts, versions, words
-
-T = TypeVar("T")
 
 _FACTS: Final = (
     versions.c.prompt,
@@ -136,17 +134,28 @@ def contents_of(
     return found
 
 
-def save(connection: Connection, new: Sequence[Ledger]) -> list[int | None]:
+def save(connection: Connection, new: Sequence[Ledger], read: Mapping[PromptKey, Ledger] = {}) -> list[int | None]:
     """Store each, derived from what was read at its revision. Return the prompts' numbers in the store.
 
     None: somebody stored another revision since; nothing of it was written. Until the transaction ends nobody else can.
+    `read`: what was read, as far as the caller has it still; of a revision there is one ledger only.
     """
     numbers = _begin(connection, new) | _advance(connection, new)
     taken = {number: new[place] for place, number in numbers.items()}
-    known = [number for number, one in taken.items() if one.revision]
-    _save_versions(connection, _facts(connection, known), taken)
-    _save_labels(connection, _claims(connection, known), taken)
+    before = _before(connection, taken, read)
+    _save_versions(connection, before, taken)
+    _save_labels(connection, before, taken)
     return [numbers.get(place) for place in range(len(new))]
+
+
+def _before(connection: Connection, new: Mapping[int, Ledger], read: Mapping[PromptKey, Ledger]) -> dict[int, Ledger]:
+    """Return by number what was known of each prompt."""
+    before = {number: read.get(one.prompt, Ledger(prompt=one.prompt)) for number, one in new.items()}
+    unread = [number for number, one in new.items() if before[number].revision != one.revision]
+    facts, claims = _facts(connection, unread), _claims(connection, unread)
+    for number in unread:
+        before[number] = Ledger(prompt=new[number].prompt, versions=facts[number], labels=claims[number])
+    return before
 
 
 def _begin(connection: Connection, new: Sequence[Ledger]) -> dict[int, int]:
@@ -201,45 +210,40 @@ def _claims(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[st
     return found
 
 
-def _save_versions(
-    connection: Connection, known: Mapping[int, Mapping[str, VersionFact]], new: Mapping[int, Ledger]
-) -> None:
-    """Write the facts that differ from those known, and the contents that were learnt."""
+def _save_versions(connection: Connection, before: Mapping[int, Ledger], new: Mapping[int, Ledger]) -> None:
+    """Write the facts that differ from those known before, and the contents that were learnt."""
     rows = []
     for prompt, one in new.items():
-        before = known.get(prompt, {})
+        known = before[prompt].versions
         for id_, fact in one.versions.items():
             content = one.contents.get(id_)
-            if content is not None or before.get(id_) != fact:
+            if content is not None or known.get(id_) != fact:
                 text = None if content is None else msgspec.json.encode(content).decode()
                 rows.append({"prompt": prompt, **_version_row(fact), "content": text})
+        _forget(connection, versions, prompt, known.keys() - one.versions.keys())
     put(connection, versions, rows, kept="content")
-    _forget(connection, versions, known, {prompt: one.versions for prompt, one in new.items()})
 
 
-def _save_labels(
-    connection: Connection, known: Mapping[int, Mapping[str, LabelFact]], new: Mapping[int, Ledger]
-) -> None:
-    """Write the claims that differ from those known."""
-    rows = [
-        {"prompt": prompt, "label": label, "version_id": fact.version_id, "version": fact.version}
-        | _stamp_row(fact.as_of)
-        for prompt, one in new.items()
-        for label, fact in one.labels.items()
-        if known.get(prompt, {}).get(label) != fact
-    ]
+def _save_labels(connection: Connection, before: Mapping[int, Ledger], new: Mapping[int, Ledger]) -> None:
+    """Write the claims that differ from those known before."""
+    rows = []
+    for prompt, one in new.items():
+        known = before[prompt].labels
+        rows += [
+            {"prompt": prompt, "label": label, "version_id": fact.version_id, "version": fact.version}
+            | _stamp_row(fact.as_of)
+            for label, fact in one.labels.items()
+            if known.get(label) != fact
+        ]
+        _forget(connection, labels, prompt, known.keys() - one.labels.keys())
     put(connection, labels, rows)
-    _forget(connection, labels, known, {prompt: one.labels for prompt, one in new.items()})
 
 
-def _forget(
-    connection: Connection, table: Table, known: Mapping[int, Mapping[str, T]], new: Mapping[int, Mapping[str, T]]
-) -> None:
-    """Remove the facts of each prompt that there are no more; the table's second key column names them."""
+def _forget(connection: Connection, table: Table, prompt: int, names: Iterable[str]) -> None:
+    """Remove facts of a prompt that there are no more; the table's second key column names them."""
     _, name = table.primary_key
-    for prompt, facts in known.items():
-        for gone in batched(facts.keys() - new[prompt].keys()):
-            connection.execute(delete(table).where(table.c.prompt == prompt, name.in_(gone)))
+    for gone in batched(names):
+        connection.execute(delete(table).where(table.c.prompt == prompt, name.in_(gone)))
 
 
 def _names_of(key: PromptKey) -> tuple[str, str, str]:

@@ -13,6 +13,8 @@ from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from router.domain.delivery import Claim
+from router.domain.event import PromptKey
+from router.domain.ledger import Ledger
 from router.domain.routing import Firing, Later, Routing, Throttle
 from router.storage import changes, deliveries, held, ledgers
 from router.storage.bound import among
@@ -44,18 +46,23 @@ class Committed(Struct, frozen=True):
 
 
 def commit(
-    connection: Connection, routings: Sequence[Routing], at: datetime, wanted: Mapping[str, Wanted]
+    connection: Connection,
+    routings: Sequence[Routing],
+    at: datetime,
+    read: Mapping[PromptKey, Ledger],
+    wanted: Mapping[str, Wanted],
 ) -> Committed:
     """Store each routing whole, or not at all where another one of the same events came first.
 
     Of what was stored, the firings are those that fired, or were held (then `hold` says how), and the deliveries are
-    those of the former. `at` is the time of routing; deliveries are due at once, by the database's clock. Where some
-    were made for a destination that is `wanted`, those that are due there are claimed: what is at rest need not be
-    looked for, nor claimed in a transaction of its own.
+    those of the former. `at` is the time of routing; deliveries are due at once, by the database's clock. `read`: the
+    ledgers that they were derived from, as far as they are still at hand. Where some were made for a destination that
+    is `wanted`, those that are due there are claimed: what is at rest need not be looked for, nor claimed in a
+    transaction of its own.
     """
     accepted: list[_Accepted] = []
     current: list[bool] = []
-    numbers = iter(ledgers.save(connection, [one.ledger for one in routings if one.ledger is not None]))
+    numbers = iter(ledgers.save(connection, [one.ledger for one in routings if one.ledger is not None], read))
     for routing in routings:
         prompt = None if routing.ledger is None else next(numbers)
         current.append(_still_wait(connection, routing) if routing.ledger is None else prompt is not None)

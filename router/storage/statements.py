@@ -71,7 +71,7 @@ def _by_values(table: Table, rows: Sequence[Row], ending: str) -> Iterator[tuple
     while start < len(rows):
         count = min(_MOST_ROWS, 1 << (len(rows) - start).bit_length() - 1)
         columns = tuple(rows[start])
-        values = tuple(storable(row[name]) for row in rows[start : start + count] for name in columns)
+        values = tuple([storable(row[name]) for row in rows[start : start + count] for name in columns])
         yield _from_values(table, columns, ending, count), values
         start += count
 

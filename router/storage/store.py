@@ -223,15 +223,20 @@ class Store:
             yield from found
 
     def commit(
-        self, found: Sequence[Routing], at: datetime, wanted: Mapping[str, Wanted] | None = None
+        self,
+        found: Sequence[Routing],
+        at: datetime,
+        read: Mapping[PromptKey, Ledger] = {},
+        wanted: Mapping[str, Wanted] = {},
     ) -> Future[Committed]:
         """Store each routing whole, or not at all: None where the ledger (or the events) moved on since it was read.
 
         What is there already (a change, a firing, a delivery) is passed over, so that repeating is harmless. What
         was stored is returned: its firings either fired or are held (`hold`), and only the former have deliveries.
-        Of the destinations `wanted` for which some were made, those that are due are claimed together with that.
+        `read`: the ledgers that were read for it, lest they be read again. Of the destinations `wanted` for which some
+        were made, those that are due are claimed together with that.
         """
-        return self._writer.submit(lambda connection: routings.commit(connection, found, at, wanted or {}))
+        return self._writer.submit(lambda connection: routings.commit(connection, found, at, read, wanted))
 
     def save_ruleset(self, digest: str, text: str) -> Future[None]:
         """Keep the rules under their digest, so that what they decided can be explained later."""

@@ -34,6 +34,8 @@ class Turn:
     ) -> None:
         """`reading` gives a connection to read on; each reading sees what is there by then."""
         self.batches = batches
+        self.read: dict[PromptKey, Ledger] = {}
+        """The ledgers that were read."""
         self._reading = reading
 
     def events(self, batches: Sequence[WaitingBatch]) -> list[list[StoredEvent]]:
@@ -44,7 +46,9 @@ class Turn:
     def ledgers(self, keys: Sequence[PromptKey]) -> dict[PromptKey, Ledger]:
         """Return what is known of those prompts, without contents."""
         with self._reading() as connection:
-            return dict(zip(keys, ledgers.of_prompts(connection, keys), strict=True))
+            found = dict(zip(keys, ledgers.of_prompts(connection, keys), strict=True))
+        self.read |= found
+        return found
 
     def contents(self, wanted: Mapping[PromptKey, Iterable[str]]) -> dict[PromptKey, dict[str, Content]]:
         """Return the contents of those versions of prompts, by prompt id, as far as they are known."""

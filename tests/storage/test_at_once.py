@@ -27,7 +27,7 @@ def made(*keys: str, order: str | None = None) -> Routing:
 
 
 def stored(store: Store, *routings: Routing, to: Mapping[str, Wanted]) -> list[Claim]:
-    return list(store.commit(routings, NOW, to).result().claims)
+    return list(store.commit(routings, NOW, wanted=to).result().claims)
 
 
 def keys(claims: list[Claim]) -> list[str]:
