@@ -106,17 +106,29 @@ def _view(told: Told, setting: Setting) -> Context:
     return view | comparison(change, told.label)
 
 
+NOTHING_REPLACED: Final[Context] = {
+    "previous": None,
+    "diff": "",
+    "config_diff": "",
+    "added": 0,
+    "removed": 0,
+    "variables_gained": (),
+    "variables_lost": (),
+}
+
+
 def comparison(change: Change, label: str | None) -> Context:
     """Return what differs between the version and the one that it replaced."""
     before = previous(change, label)
-    after = change.version
-    old = before.content if before else None
-    new = after.content if after else None
+    if before is None:
+        return NOTHING_REPLACED
+    old = before.content
+    new = change.version.content if change.version else None
     text = differ(text_of(old), text_of(new))
     config = differ(config_text(old), config_text(new))
     gained, lost = variables_between(old, new) or ((), ())
     return {
-        "previous": before and _previous_view(before),
+        "previous": _previous_view(before),
         "diff": text.text,
         "config_diff": config.text,
         "added": text.added,
