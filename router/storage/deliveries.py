@@ -238,9 +238,14 @@ def claim(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
 
     The attempt is counted now. Attempts whose lease ran out are recorded as lost, their deliveries are due.
     """
+    _expire(connection, None)
+    return take(connection, wanted)
+
+
+def take(connection: Connection, wanted: Mapping[str, Wanted]) -> list[Claim]:
+    """The same without a look at leases that ran out."""
     if not wanted:
         return []
-    _expire(connection, None)
     found = gates.gates(connection, ((name, want.type) for name, want in wanted.items()))
     now = _now(connection)  # others may have spent a destination's rate while we waited for its row
     claims: list[Claim] = []

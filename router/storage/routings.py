@@ -76,7 +76,7 @@ def commit(
     stored = [_Accepted(_as_stored(one.routing, fired), one.prompt) for one in accepted]
     deliveries.add(connection, [(new, one.prompt) for one in stored for new in one.routing.deliveries])
     made = {new.destination for one in stored for new in one.routing.deliveries if new.status == "pending"}
-    claims = deliveries.claim(connection, {name: wanted[name] for name in made if name in wanted})
+    claims = deliveries.take(connection, {name: wanted[name] for name in made if name in wanted})
     answers = iter(stored)
     return Committed([next(answers).routing if taken else None for taken in current], claims)
 
