@@ -142,7 +142,7 @@ class Worker:
         """Start what is due and fits; return the seconds until something may be."""
         await self._give_way()
         async with self._claiming:
-            return await self._fill()
+            return LONGEST_NAP if self._loop.is_stopping else await self._fill()
 
     async def _fill(self) -> float:
         destinations = self._destinations()
