@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import resource
 import signal
 import socket
@@ -47,7 +48,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise PortInUse(f"cannot listen on {host}:{port}: {why}") from error
 
 
 class BoundedServer(uvicorn.Server):

@@ -1,6 +1,8 @@
 """The real command as a process, as an operator runs it."""
 
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -35,9 +37,12 @@ def eventually(look: Callable[[], T | bool | None], what: str, seconds: float = 
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a port that nobody uses, and that nobody is given who asks for any: those are above 32768."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def command(
