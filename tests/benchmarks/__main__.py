@@ -30,7 +30,7 @@ def main() -> None:
                 reload.rows(10_000, 3),
                 latency.rows(ROUNDS),
                 intake.rows(6_000, ROUNDS),
-                routing.rows(2_000, ROUNDS),
+                routing.rows(2_100, ROUNDS),
                 drain.rows(3_000, ROUNDS),
                 replicas.rows(3_000, ROUNDS),
                 memory.rows(100_000, 5_000),
