@@ -56,6 +56,7 @@ def test_what_waits_for_too_long_is_given_back() -> None:
     assert ahead.late(LONGEST) == []
     assert [given.key for given in ahead.late(LONGEST + 0.1)] == ["a", "b"]
     assert list(ahead) == []
+    assert ahead.wanted("sink", 8) == 0, "it hangs"
 
 
 def test_what_would_wait_for_long_is_given_back_at_once() -> None:

@@ -50,9 +50,8 @@ class Ahead:
 
     def late(self, now: float) -> list[Claim]:
         """Take what has waited for too long, or would."""
-        return self.all_of(
-            [name for name in self if name not in self._quick or now - self._claims[name][0][0] > LONGEST]
-        )
+        self._quick -= {name for name in self if now - self._claims[name][0][0] > LONGEST}
+        return self.all_of([name for name in self if name not in self._quick])
 
     def all_of(self, destinations: Iterable[str]) -> list[Claim]:
         """Take all that waits for those destinations."""
