@@ -197,6 +197,11 @@ def test_every_page_fits_on_a_phone(page: Page, router: RunningRouter) -> None:
     ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, path
+    page.goto("/deliveries")
+    for tab in page.get_by_role("navigation", name="By state").get_by_role("link").all():
+        box = tab.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= PHONE, "no state is out of sight"
     page.goto("/prompts/one?name=checkout/cart")
     drawn = page.locator(".timeline svg").evaluate("s => [s.getBoundingClientRect().width, s.width.baseVal.value]")
     assert drawn[0] == drawn[1], "the picture keeps its scale, so that its lanes stand beside their labels"
