@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +115,31 @@ def resolved(arguments: list[str]) -> click.Command:
     _, left, _ = command.make_parser(context).parse_args(rest)
     assert not left, f"too many words: {left}"
     return command
+
+
+def leaves(command: click.Command, *names: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with its full name."""
+    if not isinstance(command, click.Group):
+        yield " ".join(names), command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        found = command.get_command(context, name)
+        assert found is not None
+        yield from leaves(found, *names, name)
+
+
+def test_the_reference_has_every_command_with_every_option() -> None:
+    parts = (part.partition("\n") for part in (DOCS / "reference/commands.md").read_text().split("\n## "))
+    sections = {head: body for head, _, body in parts}
+    missing = []
+    for name, command in leaves(cli):
+        section = sections.get(name) or sections[name.partition(" ")[0]]
+        wanted = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        # said once for all commands at the head of the page
+        wanted -= {"--help", "--rules", "--store"}
+        missing += [f"{name} {option}" for option in sorted(wanted) if option not in section]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", [page for page in EVERY if commands(page.read_text())], ids=lambda page: page.stem)
