@@ -16,6 +16,7 @@ import rich_click as click
 
 from router.cli.options import rules_option, store_option
 from router.domain.text import Text
+from router.engine.rulesfile.expand import Placeholder
 from router.engine.rulesfile.kinds import duration_text
 
 TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
@@ -85,7 +86,8 @@ def serve(
     address = host or file.server.host
     public = handed.public or [listen(address, file.server.port if port is None else port)]
     admin = handed.admin or ([listen(address, file.server.admin_port)] if file.server.admin_port is not None else [])
-    token, console = file.server.admin_token, f"http://{_address((admin or public)[0])}/"
+    given, console = file.server.admin_token, f"http://{_address((admin or public)[0])}/"
+    token = None if isinstance(given, Placeholder) else given
     if token is None and sys.stderr.isatty():
         token = Text(secrets.token_urlsafe(24))
         console += f" log in with {token.reveal()}, made up for this run: there is no admin_token"

@@ -43,19 +43,23 @@ def secret_part(tree: DefaultTree) -> dict[str, DefaultTree]:
 
 def secret_texts(tree: object) -> Iterator[Text]:
     """Yield every secret in a tree, or in a value that holds some."""
+    return (text for text in texts(tree) if text.is_secret)
+
+
+def texts(tree: object) -> Iterator[Text]:
+    """Yield every text in a tree, or in a value that holds some."""
     match tree:
         case Text():
-            if tree.is_secret:
-                yield tree
+            yield tree
         case dict():
             for value in tree.values():
-                yield from secret_texts(value)
+                yield from texts(value)
         case list() | tuple():
             for value in tree:
-                yield from secret_texts(value)
+                yield from texts(value)
         case Struct():
             for name in tree.__struct_fields__:
-                yield from secret_texts(getattr(tree, name))
+                yield from texts(getattr(tree, name))
 
 
 def revealed(tree: DefaultTree) -> Json:

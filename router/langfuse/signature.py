@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from router.domain.problem import RouterError
 from router.domain.source import Source
+from router.engine.rulesfile.expand import Placeholder
 
 Reason: TypeAlias = Literal["missing", "malformed", "stale", "future", "mismatch"]
 
@@ -107,9 +108,14 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _signed(message: bytes, digest: str, source: Source) -> bool:
-    """Compare with every secret, in constant time and without stopping at the first that fits."""
+    """Compare with every secret, in constant time and without stopping at the first that fits.
+
+    What stands in place of a missing secret is in the rules file for everybody to read.
+    """
     found = False
     for secret in source.secrets:
+        if isinstance(secret, Placeholder):
+            continue
         found |= hmac.compare_digest(_mac(secret.reveal(), message), digest)
     return found
 

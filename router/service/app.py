@@ -102,7 +102,7 @@ class Service:
         self.worker = Worker(
             store,
             self.clients,
-            lambda: rulebook.destinations,
+            lambda: rulebook.sendable,
             self._ended,
             self._given_up,
             self.intake.give_way,

@@ -13,8 +13,10 @@ from msgspec import Struct
 from router.domain.destination import AnyDestination
 from router.domain.problem import Problem, RulesError
 from router.engine.compile import compile_ruleset
+from router.engine.defaults import texts
 from router.engine.ruleset import Ruleset
 from router.engine.rulesfile import Outside, RulesFile, read_rules
+from router.engine.rulesfile.expand import Placeholder
 from router.service.excerpt import Excerpt, excerpts
 from router.service.letting_go import let_go
 from router.service.playground import Trial
@@ -74,6 +76,8 @@ class Rulebook:
         self._outside = outside
         self._missing: Literal["error", "placeholder"] = missing
         self.loaded = self._load()
+        self.sendable = self._sendable(self.loaded)
+        """The destinations that can be sent to."""
         self.loaded_at = datetime.now(UTC)
         self.last_reload = Reload(self.loaded_at)
 
@@ -101,6 +105,7 @@ class Rulebook:
     def put_in_force(self, new: Loaded) -> Loaded:
         """Let the new rules take the place of those before, and return those: let go of them beside the event loop."""
         old, self.loaded = self.loaded, new
+        self.sendable = self._sendable(new)
         self.loaded_at = datetime.now(UTC)
         self.last_reload = Reload(self.loaded_at)
         return old
@@ -109,6 +114,17 @@ class Rulebook:
         """Remember why the file was not put in force; may run beside the event loop."""
         shown = excerpts(error.problems, self._outside.read)
         self.last_reload = Reload(datetime.now(UTC), error.problems, shown)
+
+    def _sendable(self, loaded: Loaded) -> Mapping[str, AnyDestination]:
+        """Leave out those of which something is missing: what stands in its place must not be sent anywhere."""
+        destinations = loaded.ruleset.destinations
+        if self._missing == "error":
+            return destinations
+        return {
+            name: destination
+            for name, destination in destinations.items()
+            if not any(isinstance(text, Placeholder) for text in texts(destination))
+        }
 
     def _load(self) -> Loaded:
         """Load the file, and let the garbage collector look away from it for good.

@@ -301,6 +301,37 @@ def test_capture_and_shadow_send_nothing(tmp_path: Path, receiver: Receiver) -> 
         assert only(router, "delivered").key == captured.key
 
 
+def test_nothing_is_let_in_or_sent_by_what_stands_in_place_of_a_missing_secret(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    rules = f"""
+[server]
+admin_token = "${{NO_TOKEN}}"
+[sources.prod]
+secret = ["${{LANGFUSE_WEBHOOK_SECRET}}", "${{NO_SECRET}}"]
+settle = "0s"
+[destinations.sink]
+type = "http"
+url = "{receiver.url}"
+headers = {{ Authorization = "Bearer ${{NO_KEY}}" }}
+allow_private = true
+[[rules]]
+name = "all"
+actions = [{{ to = "sink" }}]
+"""
+    with RunningRouter(tmp_path, rules, "--capture") as router:
+        assert router.post(body("e1"), secret="${NO_SECRET}").status_code == 401
+        assert router.post(body("e1")).status_code == 202
+        api = router.client.get(f"{router.url}/api/v1/events", headers={"authorization": "Bearer ${NO_TOKEN}"})
+        assert api.status_code == 404
+        only(router, "captured")
+        sent = command("deliveries", "retry", "--status", "captured", "--yes", folder=tmp_path, env=router.env)
+        assert sent.returncode == 0, sent.stderr
+        waits = only(router, "pending").wait
+        assert (waits and waits.why) == "no destination"
+        assert receiver.arrived == []
+
+
 def test_mail_is_classified_by_the_servers_code(tmp_path: Path) -> None:
     with mailbox() as (box, port):
         box.refuse = {"gone@example.com": "550 no such user", "busy@example.com": "451 try again"}
