@@ -1,9 +1,13 @@
 """`expect.where`: what the JSON of an answer must say."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.delivery.outcome import outcome_of
+from router.domain.delivery import Accepted, Rejected
 from router.domain.json import Json
 from router.domain.problem import RulesError
 from router.engine.expect import unmet
@@ -74,3 +78,11 @@ def test_what_cannot_be_expected_is_said_when_the_file_is_loaded(expect: str, wh
 
 def test_both_may_be_expected() -> None:
     assert ruleset_of(expecting('{ status = [200, 409], where = [{ path = "$.ok", equals = true }] }'))
+
+
+def test_a_status_that_is_not_expected_says_which_was() -> None:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    assert outcome_of(200, {}, now, accepted=(201, 409)) == Rejected(
+        "HTTP 200 OK, but `expect.status` wanted 201 or 409"
+    )
+    assert outcome_of(409, {}, now, accepted=(201, 409)) == Accepted("HTTP 409 Conflict")

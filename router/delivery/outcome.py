@@ -114,6 +114,8 @@ def outcome_of(
         return Refused(said)
     if 300 <= status < 400:
         return Rejected(f"{said} to {headers.get('location', 'nowhere')}; redirects are not followed")
+    if 200 <= status < 300:
+        return Rejected(f"{said}, but `expect.status` wanted {' or '.join(map(str, accepted))}")
     return Rejected(said)
 
 
