@@ -9,7 +9,6 @@ from msgspec import Struct
 from router.domain.destination import AnyDestination
 from router.domain.json import Json
 from router.domain.message import DestinationType, GithubCommit, Message
-from router.engine.context import Context
 from router.engine.rulesfile import ACTION_KEYS
 from router.engine.rulesfile.positions import Path
 from router.engine.suggest import suggestion
@@ -57,18 +56,18 @@ class CompiledAction(Struct, frozen=True, kw_only=True):
     to: tuple[Template, ...]
     targets: tuple[Target, ...]
 
-    def reached(self, context: Context) -> list[Target | Nowhere]:
-        """Return the destinations that are meant in `context`, each once."""
+    def reached(self, scene: Scene) -> list[Target | Nowhere]:
+        """Return the destinations that are meant in `scene`, each once."""
         found: dict[str, Target | Nowhere] = {}
         for template in self.to:
-            one = self._reached(template, context)
+            one = self._reached(template, scene)
             found.setdefault(one.destination, one)
         return list(found.values())
 
-    def _reached(self, template: Template, context: Context) -> Target | Nowhere:
+    def _reached(self, template: Template, scene: Scene) -> Target | Nowhere:
         type = self.targets[0].type
         try:
-            name = template.render(context).strip()
+            name = (template.source if template.static else template.render(scene.context)).strip()
         except TemplateError as error:
             return Nowhere(template.source, type, f"`to` cannot be rendered: {error}")
         if not name:

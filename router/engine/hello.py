@@ -10,9 +10,9 @@ from router.domain.json import Json
 from router.domain.message import Message
 from router.domain.problem import RouterError
 from router.engine.action import compile_action, write
-from router.engine.context import Setting, Told, context_of
+from router.engine.context import Setting, Told
 from router.engine.trial import PROMPT_TRIAL
-from router.engine.writers.scene import Scene, Skipped
+from router.engine.writers.scene import Scene, Skipped, delivery_scene
 
 HELLO = "router.test"
 
@@ -43,9 +43,8 @@ def hello(destination: AnyDestination, vars: Mapping[str, Json], now: datetime, 
     failed: RouterError | None = None
     for change in (said, PROMPT_TRIAL):
         told, setting = (Told(change, None),), Setting(rule="send-test", vars=vars)
-        context = context_of(told, setting) | {"delivery": {"key": key}}
         try:
-            return write(target.writer, Scene(told=told, setting=setting, context=context))
+            return write(target.writer, delivery_scene(Scene(told=told, setting=setting), key))
         except Skipped as skipped:
             raise NoTest(str(skipped)) from skipped
         except RouterError as error:

@@ -17,10 +17,10 @@ from router.domain.event import ROUTER_SOURCE
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseVerdict, Firing, Later, RuleAnswer, RuleVerdict
 from router.engine.action import CompiledAction, Nowhere, Target, lane_of, order_of, write
-from router.engine.context import Told, context_of
+from router.engine.context import Told
 from router.engine.firing import digest, firings_of
 from router.engine.ruleset import Rule, Ruleset
-from router.engine.writers.scene import Scene, Skipped
+from router.engine.writers.scene import Scene, Skipped, delivery_scene
 
 MOST_LINKS: Final = 32
 """Other events that a delivery's trace names."""
@@ -125,12 +125,8 @@ def deliver(
     these come beside.
     """
     setting = ruleset.setting(rule, held=len(changes) if isinstance(firing.hold, Later) else 0)
-    scene = Scene(
-        told=tuple(Told(change, rule.match.label(change, setting)) for change in changes),
-        setting=setting,
-        context={},
-    )
-    scene = msgspec.structs.replace(scene, context=context_of(scene.told, scene.setting))
+    told = tuple(Told(change, rule.match.label(change, setting)) for change in changes)
+    scene = Scene(told=told, setting=setting)
     unsent = capture or rule.mode == "shadow"
     trace = _trace(changes)
     return [
@@ -138,7 +134,7 @@ def deliver(
             firing, action, target, scene, trace, unsent=unsent, again=again.get((action.key, target.destination), 0)
         )
         for action in rule.actions
-        for target in action.reached(scene.context)
+        for target in action.reached(scene)
     ]
 
 
@@ -166,7 +162,7 @@ def _delivery(
     again: int,
 ) -> NewDelivery:
     key = digest(firing.id, action.key, target.destination, *([str(again)] if again else []))
-    scene = msgspec.structs.replace(scene, context=scene.context | {"delivery": {"key": key}})
+    scene = delivery_scene(scene, key)
     delivery = NewDelivery(
         key=key,
         firing=firing.id,

@@ -33,7 +33,7 @@ from router.domain.json import Json
 from router.domain.problem import RouterError
 from router.domain.routing import ClauseAnswer
 from router.engine.action import CompiledAction, write
-from router.engine.context import Context, Setting, Told, context_of
+from router.engine.context import Context, Setting, Told
 from router.engine.match import Match
 from router.engine.match.clause import Case, FactClause
 from router.engine.match.tree import GROUPS, Clause, GroupClause
@@ -41,7 +41,7 @@ from router.engine.match.verdict import all_of
 from router.engine.ruleset import Rule, Ruleset
 from router.engine.template import FOR, Expression, Insert, Piece, Template, Tree
 from router.engine.writers.http import checked_path
-from router.engine.writers.scene import Scene, Skipped
+from router.engine.writers.scene import Scene, Skipped, delivery_scene
 
 TRIED_CLAUSES: Final = frozenset({"type", "action", "prompt_type"})
 """The clauses that decide which trial changes a rule can match."""
@@ -225,7 +225,7 @@ def _scene(changes: Sequence[Change], vars: Mapping[str, Json], *, held: int = 0
     # no trial change gains or loses two labels, so every match means the same one
     told = tuple(Told(change, next(iter((*change.labels_gained, *change.labels_lost)), None)) for change in changes)
     setting = msgspec.structs.replace(_SETTING, vars=vars, held=held)
-    return Scene(told=told, setting=setting, context=context_of(told, setting) | {"delivery": {"key": "0" * 32}})
+    return delivery_scene(Scene(told=told, setting=setting), "0" * 32)
 
 
 def _texts(part: object) -> Iterator[Template | Tree]:

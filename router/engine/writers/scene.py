@@ -1,11 +1,12 @@
 """What a writer works from, and how it says that there is no message."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from router.domain.problem import RouterError
-from router.engine.context import Context, Setting, Told
+from router.engine.context import Context, Setting, Told, context_of
 from router.engine.template import Template
 
 
@@ -17,12 +18,30 @@ class Skipped(Exception):
     """There is nobody to send this message to. The delivery is skipped with this text."""
 
 
-class Scene(Struct, frozen=True, kw_only=True):
-    """What a writer works from: the changes of a firing, and the context of its templates."""
+class Scene(Struct, frozen=True, kw_only=True, dict=True):
+    """What a writer works from: the changes of a firing. The context of its templates is made when one asks for it."""
 
     told: tuple[Told, ...]
     setting: Setting
-    context: Context
+
+    @cached_property
+    def context(self) -> Context:
+        return context_of(self.told, self.setting)
+
+
+class DeliveryScene(Scene, frozen=True, kw_only=True):
+    """The scene of one delivery, which has a key, `of` what all deliveries of its firing share."""
+
+    of: Scene
+    key: str
+
+    @cached_property
+    def context(self) -> Context:
+        return self.of.context | {"delivery": {"key": self.key}}
+
+
+def delivery_scene(scene: Scene, key: str) -> DeliveryScene:
+    return DeliveryScene(told=scene.told, setting=scene.setting, of=scene, key=key)
 
 
 def filled(key: str, template: Template, scene: Scene) -> str:
