@@ -24,6 +24,12 @@ from router.storage.statements import Row, add_new, batched
 from router.storage.tables import EVENT_WAITS, events, firing_changes, firings, rulesets, verdicts
 
 # made once: to make a statement takes longer than to execute it
+_WAITING: Final = (
+    select(events.c.seq)
+    .where(EVENT_WAITS, events.c.seq.in_(bindparam("seqs", expanding=True)))
+    .order_by(events.c.seq)
+    .with_for_update()
+)
 _SETTLE: Final = (
     update(events)
     .where(EVENT_WAITS, among(events.c.seq, "seqs"))
@@ -63,9 +69,12 @@ def commit(
     accepted: list[_Accepted] = []
     current: list[bool] = []
     numbers = iter(ledgers.save(connection, [one.ledger for one in routings if one.ledger is not None], read))
+    of_no_prompt = [event.seq for routing in routings if routing.ledger is None for event in routing.events]
+    waiting = _still_waiting(connection, of_no_prompt)
     for routing in routings:
         prompt = None if routing.ledger is None else next(numbers)
-        current.append(_still_wait(connection, routing) if routing.ledger is None else prompt is not None)
+        wait = waiting.issuperset(event.seq for event in routing.events)
+        current.append(wait if routing.ledger is None else prompt is not None)
         if current[-1]:
             accepted.append(_Accepted(routing, prompt))
     _settle_events(connection, accepted, to_ms(at))
@@ -92,12 +101,12 @@ def ruleset(connection: Connection, digest: str) -> str | None:
     return connection.scalar(select(rulesets.c.text).where(rulesets.c.digest == digest))
 
 
-def _still_wait(connection: Connection, routing: Routing) -> bool:
-    for some in batched(event.seq for event in routing.events):
-        query = select(events.c.seq).where(EVENT_WAITS, events.c.seq.in_(some)).with_for_update()
-        if len(connection.execute(query).all()) < len(some):
-            return False
-    return True
+def _still_waiting(connection: Connection, seqs: Iterable[int]) -> set[int]:
+    """Return which of the events wait; until the transaction ends nobody else can settle them."""
+    found: set[int] = set()
+    for some in batched(seqs):
+        found.update(connection.execute(_WAITING, {"seqs": some}).scalars())
+    return found
 
 
 def _settle_events(connection: Connection, accepted: Iterable[_Accepted], at: Millis) -> None:
