@@ -1,6 +1,9 @@
 """The benchmarks still run: what they fill stores with fits the tables, what they start starts."""
 
-from tests.benchmarks import drain, million, rendering
+from pathlib import Path
+
+from tests.benchmarks import drain, million, rendering, routing
+from tests.benchmarks.processes import EVERYTHING
 from tests.benchmarks.table import line
 
 
@@ -18,3 +21,9 @@ def test_slack_messages_are_rendered_and_every_row_names_its_command() -> None:
     rows = list(rendering.rows())
     assert len(rows) == 3
     assert all(line(row).endswith("`python -m tests.benchmarks.rendering` |") for row in rows)
+
+
+def test_stored_events_are_routed_and_so_are_the_next_of_their_prompts(tmp_path: Path) -> None:
+    urls = (f"sqlite:///{tmp_path}/{number}.db" for number in range(2))
+    costs = routing.measured(lambda: next(urls), routing.ruleset(EVERYTHING), events=7, rounds=1)
+    assert all(cost.computed for cost in costs)

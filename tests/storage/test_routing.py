@@ -54,6 +54,18 @@ def test_a_later_revision_changes_only_what_differs(store: Store) -> None:
     assert store.contents(KEY, ["v-3", "v-4"]) == {"v-3": Content(prompt="old"), **full_ledger().contents}
 
 
+def test_what_differs_is_told_from_what_was_read_if_it_is_of_that_revision(store: Store) -> None:
+    first = store.ledger(KEY)
+    store.commit([routing(ledger=full_ledger())], NOW, {KEY: first}).result()
+    read = store.ledger(KEY)
+    less = msgspec.structs.replace(read, versions={"v-3": read.versions["v-3"]}, labels={})
+    store.commit([routing(ledger=less)], NOW, {KEY: first}).result()
+    assert store.ledger(KEY) == msgspec.structs.replace(less, revision=2)
+    more = full_ledger(revision=2)
+    store.commit([routing(ledger=more)], NOW, {KEY: store.ledger(KEY)}).result()
+    assert store.ledger(KEY) == without_contents(msgspec.structs.replace(more, revision=3))
+
+
 def test_what_ever_occurred_stays_known(store: Store) -> None:
     assert store.occurred() == Occurred(frozenset(), frozenset())
     store.commit([routing(ledger=full_ledger())], NOW).result()
