@@ -271,3 +271,14 @@ def test_whoever_hears_a_page_hears_names_for_everything(page: Page, router: Run
                     expect(found.get_by_role("columnheader").or_(found.locator("caption")).first).to_be_attached()
                 else:
                     expect(found).to_have_accessible_name(re.compile(r"\S"))
+
+
+def test_what_has_the_focus_keeps_it_while_the_list_follows(page: Page, router: RunningRouter) -> None:
+    promote(router)
+    log_in(page)
+    page.goto("/deliveries")
+    page.locator("#act-retry").focus()
+    shown = page.locator("tbody tr").count()
+    router.post(body("v2", {"id": "v2", "version": 2, "labels": ["production"]} | LATER))
+    expect(page.locator("tbody tr")).not_to_have_count(shown)
+    expect(page.locator("#act-retry")).to_be_focused()
