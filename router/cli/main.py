@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 import rich_click as click
-from click.exceptions import NoArgsIsHelpError
+from click.exceptions import NoArgsIsHelpError, NoSuchCommand
 
 from router.domain.counted import counted
 from router.domain.problem import RouterError, RulesError
@@ -44,6 +44,13 @@ class _Commands(click.RichGroup):
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in COMMANDS or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)  # those that it is near to
 
 
 @click.command_panel("Operate", commands=["doctor", "send-test", "reload", "reconcile", "db"])

@@ -78,6 +78,12 @@ def test_a_mistyped_rule_or_source_is_recognised(tmp_path: Path) -> None:
         assert f'no {option[2:]} "{name}" in rules.toml; did you mean "{meant}"?' in ran.stderr
 
 
+def test_a_mistyped_command_is_recognised(tmp_path: Path) -> None:
+    ran = command("dryrun", "promoted.json", folder=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[0] == "error: No such command 'dryrun'. Did you mean 'dry-run'?"
+
+
 def test_ctrl_c_says_that_it_was_interrupted_not_that_nothing_happened() -> None:
     with Receiver() as receiver:
         options = ("--rate", "5", "--url", receiver.url, "--secret", "lf-whsec_of-a-test")
