@@ -721,8 +721,8 @@ def test_a_secret_default_joins_the_message_at_the_end_or_is_refused(type: str, 
 
 def test_an_empty_file_lacks_a_source_and_a_rule() -> None:
     assert problems("") == [
-        "rules.toml: rules: there is none: add [[rules]] with a `name`, a `match` and `actions`",
-        "rules.toml: sources: there is none: add [sources.NAME] with the `secret` of a Langfuse webhook",
+        "rules.toml:1:1: rules: there is none: add [[rules]] with a `name`, a `match` and `actions`",
+        "rules.toml:1:1: sources: there is none: add [sources.NAME] with the `secret` of a Langfuse webhook",
     ]
 
 

@@ -33,8 +33,8 @@ class Document:
         return has(self.data, path)
 
     def place(self, path: Path) -> Place:
-        """Return where `path` stands, else where the nearest thing around it does, else the file."""
-        return Place(self.file, *(self._positions.of(path) or ()))
+        """Return where `path` stands, else where the nearest thing around it does, else the file's beginning."""
+        return Place(self.file, *(self._positions.of(path) or (1, 1)))
 
     def parts(self) -> list[tuple[str, str]]:
         """Return the file in parts: what stands before the first header, as "", and every table by its first name."""
