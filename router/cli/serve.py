@@ -1,6 +1,5 @@
 """`serve`: the service."""
 
-import gc
 import logging
 import os
 import secrets
@@ -21,11 +20,6 @@ from router.engine.rulesfile.kinds import duration_text
 
 TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
 """Any of them asks for traces."""
-
-OBJECTS: Final = 5_000
-"""So many new ones before the garbage collector looks at them. An event or a delivery on its way is a few hundred: with
-the 700 that are usual it looks at what is in use every few deliveries.
-"""
 
 if TYPE_CHECKING:
     from router.domain.source import Source
@@ -112,7 +106,6 @@ def serve(
             watched=disk if watch else None,
             supervisor=supervisor,
         )
-        gc.set_threshold(OBJECTS)
         uvloop.run(serving)
 
 
