@@ -278,8 +278,14 @@ def _check_path(url: URL, *, create: bool) -> None:
     path = Path(str(url.database))
     if not path.parent.is_dir():
         raise StoreError(f"{path}: there is no directory {path.parent}")
-    if not create and not path.exists():
+    if path.exists():
+        return
+    if not create:
         raise StoreError(f"{path}: no such store; `langfuse-router serve` makes it")
+    try:
+        path.touch(mode=0o600)  # people's prompts are in it; SQLite gives the files beside it the same mode
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be made: {error.strerror}") from error
 
 
 def _take_lock(url: URL) -> int:

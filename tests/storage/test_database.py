@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from router.storage.database import SCHEMA, VERSION_TABLE, open_database
 from router.storage.errors import StoreError, StoreNotMigrated
 from router.storage.store import Store
 from router.storage.tables import metadata
-from tests.storage.make import KEY
+from tests.storage.make import KEY, new_event
 
 LEAST_RULES = """
 [sources.prod]
@@ -183,6 +184,14 @@ def test_what_is_in_the_way_is_said_in_one_line_without_secrets(tmp_path: Path, 
         Store.open(url.format(tmp=tmp_path))
     assert "\n" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_only_its_user_may_read_a_new_sqlite_store(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path}/router.db", serve=True) as store:
+        store.receive(new_event()).result()
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("router.db*")}
+    del modes["router.db.lock"]
+    assert modes == dict.fromkeys(("router.db", "router.db-wal", "router.db-shm"), 0o600)
 
 
 def test_a_second_server_on_the_same_file_is_refused_and_commands_are_not(tmp_path: Path) -> None:
