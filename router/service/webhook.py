@@ -71,6 +71,8 @@ class Webhooks:
         self._troubles = troubles
         self._metrics = metrics
         self._counted = cache(metrics.events.labels)
+        self._heard: set[str] = set()
+        """The sources that have sent something since the start."""
         self.max_body = max_body
 
     def source(self, name: str) -> Source | None:
@@ -138,6 +140,9 @@ class Webhooks:
 
     def _tell(self, event: NewEvent, receipt: Receipt, source: Source) -> None:
         self._counted(source.name, event.action or "", receipt.status).inc()
+        if source.name not in self._heard:
+            self._heard.add(source.name)
+            log.info("first event since the start", source=source.name, event_id=receipt.id)
         if receipt.status == "quarantined":
             log.warning("event quarantined", source=source.name, event_id=receipt.id, reason=event.reason)
             self._troubles.quarantined(source.name, receipt.id, event.reason)

@@ -87,6 +87,13 @@ def test_an_event_is_accepted_and_then_a_duplicate(router: RunningRouter) -> Non
     assert (again.status_code, again.json()) == (202, {"id": "twice", "status": "duplicate"})
 
 
+def test_the_first_event_of_a_source_is_told_once(router: RunningRouter) -> None:
+    for id_ in ("first", "second"):
+        router.post(body(id_))
+    told = [msgspec.json.decode(line) for line in router.logged("first event since the start")]
+    assert [line["source"] for line in told if line["source"] == "prod"] == ["prod"]
+
+
 def test_both_names_of_the_signature_and_every_secret_are_good(router: RunningRouter) -> None:
     raw = msgspec.json.encode(body("named-s"))
     header = sign(raw, SECRET, datetime.now(UTC)).replace("v1=", "s=").encode()
