@@ -4,6 +4,7 @@ import email
 import email.policy
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,21 @@ def test_several_secrets_give_several_signatures_so_that_receivers_can_rotate() 
 
 def rendered(value: str) -> str:
     return compile_template("{{ prompt.name }}", "header", vars={}).render({"prompt": {"name": value}})
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "url"),
+    [
+        ("/a", {}, "https://x.example/api/a?key=1"),
+        ("/a?x=1%2F2&y=", {}, "https://x.example/api/a?key=1&x=1%2F2&y="),
+        ("/a?key=2", {"key": "3"}, "https://x.example/api/a?key=3"),
+        ("?x=1", {}, "https://x.example/api/?key=1&x=1"),
+    ],
+)
+def test_what_a_path_asks_joins_what_the_url_asks(path: str, query: dict[str, str], url: str) -> None:
+    to = HttpDestination(name="sink", limits=Limits(), url=Text("https://x.example/api/?key=1"))
+    request = request_of(HttpMessage(path=path, query=query, body=RawBody("")), to, "k")
+    assert str(request.url) == url  # type: ignore[union-attr]
 
 
 @given(NASTY)

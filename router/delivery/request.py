@@ -364,11 +364,12 @@ def _extended(url: Text, path: str, query: Mapping[str, Text]) -> Text:
 
 
 def _join(url: str, path: str, query: Mapping[str, str]) -> str:
-    """Lay `path` after the URL's own, `query` over its own."""
+    """Lay `path` after the URL's own, what it asks, and then `query`, over what the URL asks."""
     parts = urlsplit(url)
+    path, _, own = path.partition("?")
     whole = f"{parts.path.rstrip('/')}/{path.lstrip('/')}" if path else parts.path
-    asked = urlencode({**dict(parse_qsl(parts.query, keep_blank_values=True)), **query}, safe=MASK, quote_via=quote)
-    return urlunsplit((parts.scheme, parts.netloc, whole, asked, ""))
+    asked = {**dict(parse_qsl(f"{parts.query}&{own}", keep_blank_values=True)), **query}
+    return urlunsplit((parts.scheme, parts.netloc, whole, urlencode(asked, safe=MASK, quote_via=quote), ""))
 
 
 def _form(fields: Mapping[str, DefaultTree]) -> Text:
