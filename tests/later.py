@@ -42,8 +42,10 @@ def later(folder: Path, version: str) -> dict[str, str]:
     _replace(
         tables,
         '    Column("again", ',
-        f'    Column("note", Words, default="{version}", index=True),\n    Column("again", ',
+        '    Column("note", Words, index=True),\n    Column("again", ',
     )
+    written = '            "again": delivery.again,\n'
+    _replace(package / "storage/deliveries.py", written, f'{written}            "note": "{version}",\n')
     (package / "storage/migrations/versions" / f"v{version.replace('.', '_')}_notes.py").write_text(
         MIGRATION.replace("VERSION", version).replace("PRESENT", SCHEMA)
     )

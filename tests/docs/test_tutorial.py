@@ -126,6 +126,7 @@ def test_who_follows_the_page_has_messages_in_slack(tmp_path: Path) -> None:
         reader = Reader(tmp_path, f"{slack.url}/services/T000/B000/xxxx")
         try:
             reader.follow(PAGE)
+            eventually(lambda: len(slack.arrived) == 10, "the test and nine messages are in Slack, one a second")
         finally:
             ended = reader.leave()
         assert ended == 0
