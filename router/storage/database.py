@@ -42,10 +42,16 @@ _PAGES_AHEAD: Final = 10_000
 """Of 4 KiB, that wait beside a SQLite file until they are copied into it: what was written often is copied once."""
 _POOL: Final = {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
 """Connections to PostgreSQL that read, and write jobs; two more take events, one listens."""
-_COMMITTED: Final = (
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-)
-"""A server set to `off` answers before the disk has it; every other setting is at least as safe as we promise."""
+_IDLE: Final = "30s"
+_PREPARE: Final = f"""
+    SELECT set_config(name, wanted, false)
+    FROM (VALUES ('synchronous_commit', 'off', 'on'), ('idle_in_transaction_session_timeout', '0', '{_IDLE}'))
+        AS given (name, unwanted, wanted)
+    WHERE current_setting(name) = unwanted"""  # noqa: S608 -- constants
+"""What the server or the role says stays, except for two things. A server set to `off` answers before the disk has it;
+every other setting is at least as safe as we promise. And what a router had locked when its network lost its way would
+stay locked for as long as TCP believes in the connection, which may be hours, and stop all others.
+"""
 _POSTGRES_CONNECT_SECONDS: Final = 5
 _POSTGRES_ANSWER_MS: Final = 15_000
 
@@ -105,7 +111,7 @@ class Database:
 
     def direct(self) -> Direct | None:
         """Return a way for events into PostgreSQL from the event loop; None: to SQLite there is none."""
-        return Direct(self._engine.url, _postgres_arguments(self._engine.url), _COMMITTED) if self.is_shared else None
+        return Direct(self._engine.url, _postgres_arguments(self._engine.url), _PREPARE) if self.is_shared else None
 
     async def listen(self, name: str, heard: Callable[[Call], None]) -> None:
         """Call `heard` for what other replicas call, until cancelled; at once nothing where there can be none."""
@@ -385,7 +391,7 @@ def _leave_a_standby(context: ExceptionContext) -> None:
 
 def _prepare_postgres(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    cursor.execute(_COMMITTED)
+    cursor.execute(_PREPARE)
     cursor.close()
     connection.commit()
 

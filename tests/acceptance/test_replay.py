@@ -82,7 +82,7 @@ def test_what_cannot_be_done_is_said_in_a_line(router: RunningRouter) -> None:
     for arguments, status, word in (
         (("events", "replay"), 2, "give IDs, or a filter"),
         (("events", "replay", "e1", "--prompt", "x"), 2, "give IDs, or a filter"),
-        (("events", "replay", "--prompt", "*"), 2, "make and send 1 delivery? There is no terminal to ask on; say --yes"),
+        (("events", "replay", "--prompt", "*"), 2, "make and send 1 delivery? There is no terminal"),
         (("events", "replay", "--prompt", "nothing"), 2, "say --yes"),
         (("prompts", "replay", "--rule", "late"), 2, "say --yes"),
         (("events", "replay", "nobody", "--yes"), 1, "no event nobody"),

@@ -220,6 +220,14 @@ def test_a_postgresql_that_answers_before_the_disk_is_told_not_to(postgresql: st
     database.close()
 
 
+@pytest.mark.parametrize(("own", "kept"), [("", "30s"), ("-cidle_in_transaction_session_timeout=5s", "5s")])
+def test_what_a_lost_router_locked_on_postgresql_is_free_after_a_while(postgresql: str, own: str, kept: str) -> None:
+    database = open_database(make_url(postgresql).update_query_dict({"options": own}).render_as_string(False))
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar() == kept
+    database.close()
+
+
 RECEIVE_FOR_EVER = """
 import sys
 from itertools import count
