@@ -64,7 +64,8 @@ class Worker:
     """Sends deliveries to the destinations in force, which `destinations` returns at every look.
 
     `ended` is called after each stored attempt, `given_up` for each delivery that became too old while it waited;
-    `give_way` returns when nothing more urgent is going on. `around` is open from a claim to its stored end.
+    `give_way` returns when nothing more urgent is going on. `around` is open from a claim to its stored end. `unset`
+    says what is missing of a destination to which, therefore, nothing can be sent.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Worker:
         given_up: Callable[[GivenUp], None],
         give_way: Callable[[], Awaitable[None]] = at_once,
         around: Callable[[Claim], AbstractContextManager[object]] = nullcontext,
+        unset: Callable[[str], str | None] = lambda _destination: None,
     ) -> None:
         self._store = store
         self._clients = clients
@@ -84,6 +86,7 @@ class Worker:
         self._given_up = given_up
         self._give_way = give_way
         self._around = around
+        self._unset = unset
         self._in_force: Mapping[str, AnyDestination] = {}
         self._give_up_at = 0.0
         self._settling = Settling(store)
@@ -286,6 +289,8 @@ class Worker:
         thread: Thread | None = None
         root: str | None = None
         try:
+            if unset := self._unset(destination.name):
+                raise WrongDestination(f"{unset}: not set where this service runs")
             thread = thread_of(claim.message, destination)
             root = await asyncio.to_thread(self._store.root, thread) if thread else None
             answer = await send(claim.message, destination, claim.key, self._clients, datetime.now(UTC), root)

@@ -102,11 +102,12 @@ class Service:
         self.worker = Worker(
             store,
             self.clients,
-            lambda: rulebook.sendable,
+            lambda: rulebook.destinations,
             self._ended,
             self._given_up,
             self.intake.give_way,
             contextlib.nullcontext if tracing is None else tracing.attempt,
+            lambda destination: rulebook.unset.get(destination),
         )
         self.retention = Retention(store, rulebook.loaded.file.store.retention)
         self.troubles = Troubles(store, self.routing.wake)

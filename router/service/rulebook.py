@@ -1,10 +1,11 @@
 """The rules in force, and how others take their place: all or nothing."""
 
 import gc
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 import structlog
@@ -67,6 +68,9 @@ class Reload(Struct, frozen=True):
     excerpts: tuple[Excerpt, ...] = ()
 
 
+_ASKED: Final = re.compile(r"\$\{[^}]*\}")
+
+
 class Rulebook:
     """Holds the rules in force. Readers take `ruleset` once per piece of work."""
 
@@ -76,8 +80,8 @@ class Rulebook:
         self._outside = outside
         self._missing: Literal["error", "placeholder"] = missing
         self.loaded = self._load()
-        self.sendable = self._sendable(self.loaded)
-        """The destinations that can be sent to."""
+        self.unset = _unset(self.loaded)
+        """Of destinations to which nothing can be sent, what is not set; only `serve --capture` has some."""
         self.loaded_at = datetime.now(UTC)
         self.last_reload = Reload(self.loaded_at)
 
@@ -105,7 +109,7 @@ class Rulebook:
     def put_in_force(self, new: Loaded) -> Loaded:
         """Let the new rules take the place of those before, and return those: let go of them beside the event loop."""
         old, self.loaded = self.loaded, new
-        self.sendable = self._sendable(new)
+        self.unset = _unset(new)
         self.loaded_at = datetime.now(UTC)
         self.last_reload = Reload(self.loaded_at)
         return old
@@ -114,17 +118,6 @@ class Rulebook:
         """Remember why the file was not put in force; may run beside the event loop."""
         shown = excerpts(error.problems, self._outside.read)
         self.last_reload = Reload(datetime.now(UTC), error.problems, shown)
-
-    def _sendable(self, loaded: Loaded) -> Mapping[str, AnyDestination]:
-        """Leave out those of which something is missing: what stands in its place must not be sent anywhere."""
-        destinations = loaded.ruleset.destinations
-        if self._missing == "error":
-            return destinations
-        return {
-            name: destination
-            for name, destination in destinations.items()
-            if not any(isinstance(text, Placeholder) for text in texts(destination))
-        }
 
     def _load(self) -> Loaded:
         """Load the file, and let the garbage collector look away from it for good.
@@ -149,3 +142,13 @@ def _unchanged_server(old: Loaded, new: Loaded) -> Loaded:
     if problems:
         raise RulesError(problems)
     return new
+
+
+def _unset(loaded: Loaded) -> dict[str, str]:
+    """Return which `${…}` of which destination stand for nothing."""
+    found: dict[str, str] = {}
+    for name, destination in loaded.ruleset.destinations.items():
+        written = [text.reveal() for text in texts(destination) if isinstance(text, Placeholder)]
+        if asked := [one for text in written for one in _ASKED.findall(text)]:
+            found[name] = ", ".join(dict.fromkeys(asked))
+    return found

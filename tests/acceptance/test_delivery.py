@@ -327,8 +327,11 @@ actions = [{{ to = "sink" }}]
         only(router, "captured")
         sent = command("deliveries", "retry", "--status", "captured", "--yes", folder=tmp_path, env=router.env)
         assert sent.returncode == 0, sent.stderr
-        waits = only(router, "pending").wait
-        assert (waits and waits.why) == "no destination"
+        refused = eventually(lambda: next((one for one in router.deliveries() if one.reason), None), "it was tried")
+        assert (refused.status, refused.attempts) == ("retrying", 0), (
+            "a destination that refuses everybody uses nothing up"
+        )
+        assert refused.reason == "${NO_KEY}: not set where this service runs"
         assert receiver.arrived == []
 
 
