@@ -94,9 +94,8 @@ class Worker:
         self._more: list[str] = []
         """Destinations of which the last claim left something due."""
         self._sending: dict[asyncio.Task[None], Claim] = {}
-        self._accepted: set[tuple[str, int]] = set()
-        """Those of them, by key and fence, that were accepted, which is being stored: they take no place any more."""
         self._busy: Counter[str] = Counter()
+        """How many places of a destination are taken: fewer than are being sent, once some were accepted."""
         self._claiming = asyncio.Lock()
         """Held while places are being filled, by whomever."""
         self._ahead = Ahead()
@@ -239,10 +238,6 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         claim = self._sending.pop(task)
-        if (claim.key, claim.fence) in self._accepted:
-            self._accepted.discard((claim.key, claim.fence))
-        else:
-            self._busy[claim.destination] -= 1
         self._loop.wake()
         if not task.cancelled() and (error := task.exception()):
             log.error("delivery failed in the router itself", delivery_id=claim.key, exc_info=error)
@@ -251,38 +246,49 @@ class Worker:
         """Let the next one be sent while it is stored that this one was accepted. What failed keeps its place until
         then: it may open the breaker, or the destination may have asked for a pause.
         """
-        self._accepted.add((claim.key, claim.fence))
         self._busy[claim.destination] -= 1
         self._use(claim.destination)
         if self._ahead.wanted(claim.destination, limits.concurrency):
             self._loop.wake()
 
     async def _deliver(self, claim: Claim, destination: AnyDestination) -> None:
-        with self._around(claim):
-            began = time.monotonic()
-            answer, begins = await self._attempt(claim, destination)
-            took = timedelta(seconds=time.monotonic() - began)
-            accepted = isinstance(answer.outcome, Accepted)
-            self._unsent += self._ahead.ended(claim.destination, took.total_seconds(), accepted=accepted)
-            if accepted:
-                self._make_room(claim, destination.limits)
-            dice = random.random()  # noqa: S311
-            following = after_attempt(answer.outcome, claim, destination.limits, datetime.now(UTC), dice)
-            settled = await self._settling.settle(
-                Settlement(
-                    claim=claim,
-                    answer=answer,
-                    final=following.status,
-                    reason=following.reason,
-                    next_due=following.wait,
-                    pause=following.pause,
-                    begins=begins,
-                )
+        has_place = True
+        try:
+            with self._around(claim):
+                began = time.monotonic()
+                answer, begins = await self._attempt(claim, destination)
+                took = timedelta(seconds=time.monotonic() - began)
+                accepted = isinstance(answer.outcome, Accepted)
+                self._unsent += self._ahead.ended(claim.destination, took.total_seconds(), accepted=accepted)
+                if accepted:
+                    has_place = False
+                    self._make_room(claim, destination.limits)
+                await self._settle(claim, destination.limits, answer, begins, took)
+        finally:
+            if has_place:
+                self._busy[claim.destination] -= 1
+
+    async def _settle(
+        self, claim: Claim, limits: Limits, answer: Answer, begins: Thread | None, took: timedelta
+    ) -> None:
+        """Store how the attempt ended, and tell."""
+        dice = random.random()  # noqa: S311
+        following = after_attempt(answer.outcome, claim, limits, datetime.now(UTC), dice)
+        settled = await self._settling.settle(
+            Settlement(
+                claim=claim,
+                answer=answer,
+                final=following.status,
+                reason=following.reason,
+                next_due=following.wait,
+                pause=following.pause,
+                begins=begins,
             )
-            if settled is not None:
-                self._ended(
-                    Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)
-                )
+        )
+        if settled is not None:
+            self._ended(
+                Ended(claim=claim, answer=answer, following=following, took=took, breaker_open_until=settled.opened)
+            )
 
     async def _attempt(self, claim: Claim, destination: AnyDestination) -> tuple[Answer, Thread | None]:
         """Return the answer, and the conversation that the message begins if it was accepted."""
