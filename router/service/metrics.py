@@ -189,8 +189,8 @@ class Metrics:
                 self.ended.labels(destination, status)
 
     def of(self, metric: _M, *labels: str) -> _M:
-        """Return a metric's child, as `labels` does. For what is counted at each attempt: to look it up takes longer
-        there than to count.
+        """Return a metric's child, as `labels` does. For what is counted all the time: to look it up takes longer than
+        to count.
         """
         key = (metric, *labels)
         if key not in self._known:

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -70,7 +70,6 @@ class Webhooks:
         self._received = received
         self._troubles = troubles
         self._metrics = metrics
-        self._counted = cache(metrics.events.labels)
         self._heard: set[str] = set()
         """The sources that have sent something since the start."""
         self.max_body = max_body
@@ -139,7 +138,7 @@ class Webhooks:
             return self._fault(source)
 
     def _tell(self, event: NewEvent, receipt: Receipt, source: Source) -> None:
-        self._counted(source.name, event.action or "", receipt.status).inc()
+        self._metrics.of(self._metrics.events, source.name, event.action or "", receipt.status).inc()
         if source.name not in self._heard:
             self._heard.add(source.name)
             log.info("first event since the start", source=source.name, event_id=receipt.id)
