@@ -10,7 +10,10 @@ from router.langfuse.samples import KINDS, history
 from router.langfuse.samples import sample as sample_body
 
 
-@click.command()
+@click.command(
+    help="Print a webhook body: what Langfuse sends when KIND happens.\n\n"
+    f"KIND is {', '.join(KINDS[:-1])} or {KINDS[-1]}."
+)
 @click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 @click.option(
     "--history",
@@ -19,10 +22,6 @@ from router.langfuse.samples import sample as sample_body
     help="Also write the bodies that came before into this folder, for `dry-run --previous`.",
 )
 def sample(kind: str, folder: Path | None) -> None:
-    """Print a webhook body: what Langfuse sends when KIND happens.
-
-    KIND is created, promoted, rolled-back, deleted, tags, monitor-alert or project-notification.
-    """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for number, body in enumerate(history(kind), start=1):
