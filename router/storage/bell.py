@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import structlog
-from sqlalchemy import URL, Connection, func, select
+from sqlalchemy import Connection, func, select
 
 Call: TypeAlias = Literal["events", "deliveries", "outcomes"]
 """What there may be more of: events that wait to be routed, deliveries that wait to be sent, what became of either."""
@@ -26,15 +26,14 @@ def call(connection: Connection, what: Call, caller: str) -> None:
     connection.execute(select(func.pg_notify(_CHANNEL, f"{what} {caller}")))
 
 
-async def listen(url: URL, options: Mapping[str, Any], caller: str, heard: Callable[[Call], None]) -> None:
+async def listen(given: Mapping[str, Any], caller: str, heard: Callable[[Call], None]) -> None:
     """Call `heard` for what others call, until cancelled; after each new connection for everything.
 
-    `options`: libpq's, beside those of the URL. The connection is made again for as long as it takes: until then
-    nothing is heard.
+    `given`: what psycopg connects with. The connection is made again for as long as it takes: until then nothing is
+    heard.
     """
     import psycopg  # only who listens has it installed
 
-    given = {**options, **url.get_dialect()().create_connect_args(url)[1]}
     connected = True
     while True:
         try:

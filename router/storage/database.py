@@ -35,7 +35,6 @@ VERSION_TABLE: Final = "router_schema"
 
 _MIGRATION_LOCK: Final = 5_276_843_125  # any number, the same in every release
 _UPGRADE_TRIES: Final = 5
-_DEADLOCK: Final = "40P01"
 _SQLITE_BUSY_SECONDS: Final = 10
 _WRITER_CACHE: Final = 16_000
 _PAGES_AHEAD: Final = 10_000
@@ -111,12 +110,12 @@ class Database:
 
     def direct(self) -> Direct | None:
         """Return a way for events into PostgreSQL from the event loop; None: to SQLite there is none."""
-        return Direct(self._engine.url, _postgres_arguments(self._engine.url), _PREPARE) if self.is_shared else None
+        return Direct(_libpq(self._engine.url), _PREPARE) if self.is_shared else None
 
     async def listen(self, name: str, heard: Callable[[Call], None]) -> None:
         """Call `heard` for what other replicas call, until cancelled; at once nothing where there can be none."""
         if self.is_shared:
-            await bell.listen(self._engine.url, _postgres_arguments(self._engine.url), name, heard)
+            await bell.listen(_libpq(self._engine.url), name, heard)
 
     def do_not_wait_for_ever(self) -> None:
         """Let connections end on which PostgreSQL does not answer: a person at a command can do that, a service not."""
@@ -227,6 +226,11 @@ def is_of_tables(error: DBAPIError) -> bool:
     SQLite calls it an OperationalError. https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     return sqlstate(error) in ("42P01", "42703", "42501", "3F000")
+
+
+def is_deadlock(error: DBAPIError) -> bool:
+    """Is it about others who wanted the same rows in another order, as replicas do? Who loses is free to try again."""
+    return sqlstate(error) in ("40P01", "40001")
 
 
 def sqlstate(error: DBAPIError) -> str:
@@ -383,6 +387,11 @@ def _postgres_arguments(url: URL) -> dict[str, int | str]:
     return {name: value for name, value in arguments.items() if name not in url.query}
 
 
+def _libpq(url: URL) -> dict[str, Any]:
+    """Return what psycopg connects with, where that is not SQLAlchemy's doing."""
+    return {**_postgres_arguments(url), **url.get_dialect()().create_connect_args(url)[1]}
+
+
 def _leave_a_standby(context: ExceptionContext) -> None:
     """A server that only reads was the primary once: its connections are of no use any more."""
     if getattr(context.original_exception, "sqlstate", None) == "25006":
@@ -422,7 +431,7 @@ def _upgrade_beside_others(engine: Engine) -> None:
         try:
             return _upgrade(engine)
         except DatabaseError as error:
-            if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+            if not is_deadlock(error):
                 raise
     return _upgrade(engine)
 

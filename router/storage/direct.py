@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import URL
-
 from router.storage.events import NewEvent, Receipt, receive_new
 
 if TYPE_CHECKING:
@@ -26,10 +24,9 @@ ANSWER: Final = 15.0
 class Direct:
     """One connection, which each statement takes and gives back. Call it on the event loop."""
 
-    def __init__(self, url: URL, options: Mapping[str, Any], prepare: str) -> None:
-        """`options`: libpq's, beside those of the URL. `prepare`: a statement that each connection begins with."""
-        self._url = url
-        self._options = options
+    def __init__(self, given: Mapping[str, Any], prepare: str) -> None:
+        """`given`: what psycopg connects with. `prepare`: a statement that each connection begins with."""
+        self._given = given
         self._prepare = prepare
         self._connection: AsyncConnection[Any] | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -66,18 +63,24 @@ class Direct:
         except Exception:  # whatever it was, the writer will meet it, too, and say so
             await connection.close()
             return [None] * len(arrived)
-        self._connection = connection
+        await self._keep(connection)
         return receipts
+
+    async def _keep(self, connection: "AsyncConnection[Any]") -> None:
+        """There may be another by now: who waited for an answer in vain asked the writer, and that opens the way."""
+        if self._connection is None:
+            self._connection = connection
+        else:
+            await connection.close()
 
     async def _open(self) -> None:
         import psycopg  # only who has PostgreSQL has it installed
 
-        given = {**self._options, **self._url.get_dialect()().create_connect_args(self._url)[1]}
         try:
             async with asyncio.timeout(ANSWER):
-                connection = await psycopg.AsyncConnection.connect(**given, autocommit=True)
+                connection = await psycopg.AsyncConnection.connect(**self._given, autocommit=True)
                 await connection.execute(self._prepare)
-            self._connection = connection
+            await self._keep(connection)
         except (psycopg.Error, TimeoutError):
             pass  # the writer goes on, and the next time that it stores something this is tried again
         finally:

@@ -25,10 +25,7 @@ from router.storage.tables import EVENT_WAITS, events, firing_changes, firings, 
 
 # made once: to make a statement takes longer than to execute it
 _WAITING: Final = (
-    select(events.c.seq)
-    .where(EVENT_WAITS, events.c.seq.in_(bindparam("seqs", expanding=True)))
-    .order_by(events.c.seq)
-    .with_for_update()
+    select(events.c.seq).where(EVENT_WAITS, among(events.c.seq, "seqs")).order_by(events.c.seq).with_for_update()
 )
 _SETTLE: Final = (
     update(events)
@@ -103,10 +100,7 @@ def ruleset(connection: Connection, digest: str) -> str | None:
 
 def _still_waiting(connection: Connection, seqs: Iterable[int]) -> set[int]:
     """Return which of the events wait; until the transaction ends nobody else can settle them."""
-    found: set[int] = set()
-    for some in batched(seqs):
-        found.update(connection.execute(_WAITING, {"seqs": some}).scalars())
-    return found
+    return set(connection.execute(_WAITING, {"seqs": list(seqs)}).scalars())
 
 
 def _settle_events(connection: Connection, accepted: Iterable[_Accepted], at: Millis) -> None:

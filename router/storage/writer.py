@@ -13,7 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
-from router.storage.database import is_of_tables, sqlstate, unavailable
+from router.storage.database import is_deadlock, is_of_tables, sqlstate, unavailable
 from router.storage.errors import StoreUnavailable
 from router.storage.events import NewEvent, Receipt, receive
 
@@ -121,7 +121,7 @@ class Writer:
                 return self._attempt(units)
             except DBAPIError as error:
                 lost = error.connection_invalidated and all(isinstance(unit, _Intake) for unit in units)
-                if not lost and not _is_deadlock(error):
+                if not lost and not is_deadlock(error):
                     raise  # of an event it can be asked again whether it is there; who knows what became of a job
         return self._attempt(units)
 
@@ -162,11 +162,6 @@ def _is_of_one(error: DBAPIError) -> bool:
     if is_of_tables(error):
         return False
     return isinstance(error, IntegrityError | DataError | ProgrammingError) or sqlstate(error).startswith("54")
-
-
-def _is_deadlock(error: DBAPIError) -> bool:
-    # replicas group their jobs differently, so that two groups can want each other's rows
-    return sqlstate(error) in ("40P01", "40001")
 
 
 class _Unit(Protocol):
